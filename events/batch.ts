@@ -1,0 +1,107 @@
+/**
+ * The columnar form in which events travel: thousands of events as typed arrays, filled by a reader, folded by
+ * projections, then cleared and filled again. No object per event. Batches inside the house are trusted;
+ * `schema.ts` and the readers guard the border.
+ */
+import { AddressTable, StringTable } from './tables.ts';
+
+/** Events in one batch. */
+export const BATCH_CAPACITY = 4096;
+
+/** Presence bits of the `present` column. */
+export const HAS = {
+  time: 1,
+  cpu: 2,
+  task: 4,
+  pid: 8,
+  line: 16,
+  domain: 32,
+  errno: 64,
+  device: 128,
+  group: 256,
+  a: 512,
+  b: 1024,
+  c: 2048,
+  x: 4096,
+  y: 8192,
+  caller: 16384,
+} as const;
+
+/** Interned values that all batches of one source share. */
+export interface Interned {
+  readonly addresses: AddressTable;
+  readonly strings: StringTable;
+}
+
+export function createInterned(): Interned {
+  return { addresses: new AddressTable(), strings: new StringTable() };
+}
+
+/**
+ * Columns of one batch.
+ * Units: `sec`/`nsec` is the recording's own clock, `digits` its printed precision; `line` counts from 1.
+ * Order: row order is the order of the recording; row `i` has log position `position + i`.
+ * The three word sets of row `i` stand at `3 * i + BEFORE | AFTER | OLD`.
+ */
+export class EventBatch {
+  length = 0;
+  /** Log position of row 0, counted from 1. */
+  position = 1;
+  readonly interned: Interned;
+  readonly kind = new Uint8Array(BATCH_CAPACITY);
+  readonly present = new Int32Array(BATCH_CAPACITY);
+  readonly sec = new Uint32Array(BATCH_CAPACITY);
+  readonly nsec = new Uint32Array(BATCH_CAPACITY);
+  readonly digits = new Uint8Array(BATCH_CAPACITY);
+  readonly cpu = new Int32Array(BATCH_CAPACITY);
+  readonly task = new Int32Array(BATCH_CAPACITY);
+  readonly pid = new Int32Array(BATCH_CAPACITY);
+  readonly line = new Float64Array(BATCH_CAPACITY);
+  readonly domain = new Int32Array(BATCH_CAPACITY);
+  readonly errno = new Int32Array(BATCH_CAPACITY);
+  readonly device = new Int32Array(BATCH_CAPACITY);
+  readonly group = new Int32Array(BATCH_CAPACITY);
+  readonly aLo = new Uint32Array(BATCH_CAPACITY);
+  readonly aHi = new Uint32Array(BATCH_CAPACITY);
+  readonly bLo = new Uint32Array(BATCH_CAPACITY);
+  readonly bHi = new Uint32Array(BATCH_CAPACITY);
+  readonly cLo = new Uint32Array(BATCH_CAPACITY);
+  readonly cHi = new Uint32Array(BATCH_CAPACITY);
+  readonly x = new Uint32Array(BATCH_CAPACITY);
+  readonly y = new Uint32Array(BATCH_CAPACITY);
+  readonly caller = new Int32Array(BATCH_CAPACITY);
+  readonly words = new Uint8Array(BATCH_CAPACITY * 3);
+  readonly wordType = new Uint32Array(BATCH_CAPACITY * 3);
+  readonly wordOwner = new Uint32Array(BATCH_CAPACITY * 3);
+  readonly wordRaw = new Uint32Array(BATCH_CAPACITY * 3);
+  readonly cookieLo = new Uint32Array(BATCH_CAPACITY * 3);
+  readonly cookieHi = new Uint32Array(BATCH_CAPACITY * 3);
+  readonly cookieKind = new Uint32Array(BATCH_CAPACITY * 3);
+
+  constructor(interned: Interned) {
+    this.interned = interned;
+  }
+
+  /** Starts a row of this kind with every member absent; returns its index. The caller checks `isFull` first. */
+  add(kind: number): number {
+    const i = this.length++;
+    this.kind[i] = kind;
+    this.present[i] = 0;
+    this.domain[i] = -1;
+    const w = i * 3;
+    this.words[w] = 0;
+    this.words[w + 1] = 0;
+    this.words[w + 2] = 0;
+    return i;
+  }
+
+  get isFull(): boolean {
+    return this.length === BATCH_CAPACITY;
+  }
+
+  /** Empties the batch; the next row 0 follows the last row. */
+  clear(): void {
+    this.position += this.length;
+    this.length = 0;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Decisions that several designs take alike: mapping, unmapping and the two MSI back ends.
+ * Source: [7.3] drivers/iommu/dma-iommu.c iommu_dma_sw_msi:2263, iommu_dma_get_msi_page:2212; drivers/iommu/iommufd/driver.c
+ * iommufd_sw_msi:250, iommufd_sw_msi_get_map:188, iommufd_sw_msi_install:220; KERNEL.md 7.3, 7.4.
+ */
+import type { Decision } from '../design.ts';
+import { EEXIST, EINVAL, ENOMEM, type Outcome, type State } from '../states.ts';
+
+const DMA_OWNERS: readonly State[] = ['dma_owned', 'msi_owned'];
+
+/** iommu_dma_sw_msi: every failure surfaces as -ENOMEM, never as the errno of the map. */
+export const dmaSwMsi: readonly Decision[] = [
+  { in: DMA_OWNERS, if: 'hasNoCookie', outcome: 'noop' },
+  { in: DMA_OWNERS, if: 'pageIsListed' },
+  { in: DMA_OWNERS, if: 'msiMapFailed', outcome: 'rejected', errno: ENOMEM, rule: 'msi-map-failed' },
+  { in: DMA_OWNERS, if: 'nextIovaIsZero', outcome: 'rejected', errno: ENOMEM, rule: 'msi-cookie-base-zero', do: 'skipMsiIova' },
+  { in: DMA_OWNERS, if: 'nextIovaIsMapped', outcome: 'rejected', errno: ENOMEM, rule: 'msi-map-failed' },
+  { in: DMA_OWNERS, if: 'outOfMemory', outcome: 'rejected', errno: ENOMEM, rule: 'msi-map-failed' },
+  { in: DMA_OWNERS, do: 'prepareMsiPage' },
+];
+
+/** iommufd_sw_msi: the errno of the map is passed on; a NESTED domain uses its parent's page table. */
+export const iommufdSwMsi: readonly Decision[] = [
+  { in: ['iommufd_owned'], if: 'typeIsNested' },
+  { in: ['iommufd_owned'], if: 'pageIsInstalled' },
+  { in: ['iommufd_owned'], if: 'msiMapFailed', outcome: 'rejected', errno: 'none', rule: 'msi-map-failed' },
+  { in: ['iommufd_owned'], if: 'refused', outcome: 'rejected', errno: 'none', rule: 'msi-map-failed' },
+  { in: ['iommufd_owned'], do: 'installMsiPage' },
+];
+
+/**
+ * iommu_map: user mappings are counted, MSI pages are kept one by one.
+ * `notPaging` is what the kernel does on a domain without a page table, `duplicate` what it does about a doorbell that is
+ * already mapped elsewhere (the page list makes that impossible where one lock serialises it).
+ */
+export function iommuMap(notPaging: Outcome, duplicate: Outcome): readonly Decision[] {
+  return [
+    { if: 'typeIsNotPaging', outcome: notPaging, errno: EINVAL, rule: 'map-non-paging' },
+    { if: 'isUserMapping', errno: 'none', do: 'addMapping' },
+    { if: 'iovaIsReused', outcome: 'undetected', rule: 'msi-iova-reused', do: 'addMsiPage' },
+    { if: 'iovaIsMapped', outcome: 'rejected', errno: EEXIST, do: 'markMsiMapFailed' },
+    { if: 'refused', errno: 'none', do: 'markMsiMapFailed' },
+    { in: ['iommufd_owned'], if: 'isDmaBackend', outcome: 'undetected', rule: 'msi-wrong-backend', do: 'addMsiPage' },
+    { in: DMA_OWNERS, if: 'isIommufdBackend', outcome: 'undetected', rule: 'msi-wrong-backend', do: 'addMsiPage' },
+    { if: 'doorbellIsMapped', outcome: duplicate, rule: 'msi-duplicate-doorbell', do: 'addMsiPage' },
+    { if: 'isOutsideWindow', outcome: 'undetected', rule: 'msi-iova-outside-window', do: 'addMsiPage' },
+    { if: 'physIsNotMasked', outcome: 'undetected', rule: 'msi-phys-not-masked', do: 'addMsiPage' },
+    { if: 'protIsUnexpected', outcome: 'undetected', rule: 'msi-prot-mismatch', do: 'addMsiPage' },
+    { do: 'addMsiPage' },
+  ];
+}
+
+/** iommu_unmap: nobody unmaps MSI pages; an unmap of one means a caller touched the reserved window. */
+export const iommuUnmap: readonly Decision[] = [
+  { if: 'overlapsMsiPage', errno: 'none', outcome: 'undetected', rule: 'msi-page-unmapped', do: 'removeMsiPages' },
+  { errno: 'none', do: 'removeMapping' },
+];

@@ -1,0 +1,96 @@
+/**
+ * Which group and device is on which domain, who owns a group, and what is programmed into a device's MSI messages.
+ * Source: [7.3] drivers/iommu/iommu.c __iommu_group_set_domain_internal:2457, iommu_group_claim_dma_owner:3423.
+ * A domain here is a row and its generation: the same address later is another domain.
+ */
+
+/** A 64-bit owner pointer as a map key. */
+export type OwnerKey = string;
+
+export class Group {
+  domain = -1;
+  generation = 0;
+  /** `owner_cnt` of the claims that were seen; null before the first one, when a kernel driver may be bound. */
+  claims: number | null = null;
+  owner: OwnerKey | null = null;
+}
+
+/** One `msi_desc` of a device, by its msi_index. */
+export class Msi {
+  /** What the descriptor says: known only after a prepare_msi with its IOVA. */
+  known = false;
+  /** IOVA and size of the page the descriptor names; 0 where the doorbell is passed through. */
+  iovaLo = 0;
+  iovaHi = 0;
+  addressLo = 0;
+  addressHi = 0;
+  /** What was written to the device last; 0 after teardown. */
+  programmedLo = 0;
+  programmedHi = 0;
+  /** Set once the stale address was reported, until it is written again. */
+  reported = false;
+}
+
+export class Device {
+  group = -1;
+  domain = -1;
+  generation = 0;
+  readonly msis = new Map<number, Msi>();
+}
+
+/** At most so many messages of one device are followed; MSI-X has 2,048. */
+const MSI_LIMIT = 2048;
+
+export class Attachments {
+  readonly groups = new Map<number, Group>();
+  readonly devices = new Map<number, Device>();
+  /** Owner pointer that a task claimed last: iommufd maps MSI pages before it attaches the group. */
+  readonly claimedBy = new Map<number, OwnerKey>();
+
+  group(id: number): Group {
+    let group = this.groups.get(id);
+    if (!group) this.groups.set(id, (group = new Group()));
+    return group;
+  }
+
+  device(name: number): Device {
+    let device = this.devices.get(name);
+    if (!device) this.devices.set(name, (device = new Device()));
+    return device;
+  }
+
+  msi(device: Device, index: number): Msi {
+    let msi = device.msis.get(index);
+    if (!msi) {
+      if (device.msis.size >= MSI_LIMIT) device.msis.clear();
+      device.msis.set(index, (msi = new Msi()));
+    }
+    return msi;
+  }
+
+  /** Drops a device that is gone; returns its group if no other device of it is known, so that its domain is unused. */
+  release(name: number, groupId: number): Group | null {
+    const id = groupId >= 0 ? groupId : (this.devices.get(name)?.group ?? -1);
+    this.devices.delete(name);
+    for (const other of this.devices.values()) if (other.group === id) return null;
+    const group = this.groups.get(id) ?? null;
+    this.groups.delete(id);
+    return group;
+  }
+
+  /** Names (string numbers) of the devices on a domain, and ids of the groups. Order: as first seen. */
+  on(domain: number, generation: number): { devices: number[]; groups: number[] } {
+    const devices: number[] = [];
+    const groups: number[] = [];
+    for (const [id, g] of this.groups) if (g.domain === domain && g.generation === generation) groups.push(id);
+    for (const [name, d] of this.devices) if (d.domain === domain && d.generation === generation) devices.push(name);
+    return { devices, groups };
+  }
+
+  /** Events were lost: nothing of this is certain any more. */
+  forget(): void {
+    this.groups.clear();
+    this.devices.clear();
+    this.claimedBy.clear();
+  }
+}

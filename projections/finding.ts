@@ -1,0 +1,113 @@
+/**
+ * A finding: a rule met an event. Kept with everything a report prints (CONTRACT "audit --format json"); made only when
+ * something is found, so this is not the replay path.
+ */
+import type { EventBatch } from '../events/batch.ts';
+import { HAS } from '../events/batch.ts';
+import { EVENT_TYPES, type EventType } from '../events/event-types.ts';
+import { renderTime } from '../events/time.ts';
+import { RULES, SEVERITIES, ruleIndex, type Severity } from '../machines/rules.ts';
+import { STATES, type Outcome, type State } from '../machines/states.ts';
+
+export interface Finding {
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly outcome: Outcome;
+  readonly domain: string | null;
+  readonly generation: number | null;
+  readonly position: number;
+  readonly line: number | null;
+  readonly time: string | null;
+  readonly cpu: number | null;
+  readonly task: string | null;
+  readonly pid: number | null;
+  readonly event: EventType;
+  readonly caller: string | null;
+  readonly device: string | null;
+  readonly group: number | null;
+  readonly before: State | null;
+  readonly after: State | null;
+  readonly expected: Readonly<Record<string, unknown>>;
+  readonly observed: Readonly<Record<string, unknown>>;
+  readonly message: string;
+  readonly source: string;
+  /** Position of the finding on the same domain that this one follows from, or null. */
+  readonly follows: number | null;
+}
+
+/** Findings listed one by one; beyond this they are only counted, so that memory stays bounded. */
+export const FINDINGS_KEPT = 100_000;
+
+/** What was compared with the design's prediction. */
+export interface Checked {
+  errno: number;
+  words: number;
+  iovas: number;
+  addresses: number;
+}
+
+/** Details of a finding besides the event it is about. */
+export interface Details {
+  readonly severity?: Severity;
+  readonly outcome: Outcome;
+  readonly generation?: number;
+  readonly before?: number;
+  readonly after?: number;
+  readonly expected?: Record<string, unknown>;
+  readonly observed?: Record<string, unknown>;
+  readonly message?: string;
+  readonly follows?: number;
+}
+
+export class Findings {
+  list: Finding[] = [];
+  readonly summary: Record<Severity, number> = { critical: 0, error: 0, warning: 0, info: 0 };
+  count = 0;
+
+  /** Returns a finding about row `i` of the batch. */
+  make(rule: string, b: EventBatch, i: number, d: number, details: Details): Finding {
+    const r = RULES[ruleIndex(rule)];
+    const present = b.present[i];
+    const { strings, addresses } = b.interned;
+    return {
+      rule,
+      severity: details.severity ?? r.severity,
+      outcome: details.outcome,
+      domain: d >= 0 ? addresses.text(d) : null,
+      generation: details.generation ?? null,
+      position: b.position + i,
+      line: present & HAS.line ? b.line[i] : null,
+      time: present & HAS.time ? renderTime(b.sec[i], b.nsec[i], b.digits[i]) : null,
+      cpu: present & HAS.cpu ? b.cpu[i] : null,
+      task: present & HAS.task ? strings.values[b.task[i]] : null,
+      pid: present & HAS.pid ? b.pid[i] : null,
+      event: EVENT_TYPES[b.kind[i]],
+      caller: present & HAS.caller ? strings.values[b.caller[i]] : null,
+      device: present & HAS.device ? strings.values[b.device[i]] : null,
+      group: present & HAS.group ? b.group[i] : null,
+      before: details.before === undefined ? null : STATES[details.before],
+      after: details.after === undefined ? null : STATES[details.after],
+      expected: details.expected ?? {},
+      observed: details.observed ?? {},
+      message: details.message ?? r.sentence,
+      source: r.source,
+      follows: details.follows && details.follows > 0 ? details.follows : null,
+    };
+  }
+
+  add(finding: Finding): void {
+    this.count++;
+    this.summary[finding.severity]++;
+    if (this.list.length < FINDINGS_KEPT) this.list.push(finding);
+  }
+
+  /** Order: position; findings of one event in the order they were made. */
+  sorted(): readonly Finding[] {
+    return this.list.toSorted((a, b) => a.position - b.position);
+  }
+}
+
+/** Whether any finding is at or above a severity. */
+export function atOrAbove(summary: Readonly<Record<Severity, number>>, severity: Severity): boolean {
+  return SEVERITIES.slice(0, SEVERITIES.indexOf(severity) + 1).some((s) => summary[s] > 0);
+}

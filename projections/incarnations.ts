@@ -1,0 +1,166 @@
+/**
+ * A domain is an address and a generation. Decides which incarnation an event belongs to: recording starts in mid-life,
+ * addresses are reused at once, and iommufd uses a domain before the return of its allocation names it.
+ * An event on a freed address is held as a possible use-after-free until an allocation explains it, or does not.
+ */
+import type { EventBatch } from '../events/batch.ts';
+import { HAS } from '../events/batch.ts';
+import { KIND } from '../events/event-types.ts';
+import type { DomainRows } from '../machines/domain-rows.ts';
+import { FLAG } from '../machines/domain-rows.ts';
+import { grown } from '../machines/msi-pages.ts';
+import { STATE, TYPE } from '../machines/states.ts';
+import type { Finding } from './finding.ts';
+
+/** How an incarnation came into sight. */
+export const BORN = {
+  /** Never seen. */ never: 0,
+  /** First seen in mid-life, or its allocation has not returned yet. */ seen: 1,
+  /** Touched after a free; an allocation may still explain it. */ touched: 2,
+  /** Its allocation was recorded. */ allocated: 3,
+} as const;
+
+const NO_PID = -1;
+
+export class Incarnations {
+  born = new Uint8Array(1024);
+  generation = new Uint32Array(1024);
+  first = new Float64Array(1024);
+  last = new Float64Array(1024);
+  birthKind = new Uint8Array(1024);
+  birthPid = new Int32Array(1024);
+  /** How many gaps there had been when it was freed. */
+  private freedGap = new Uint32Array(1024);
+  /** Position of the finding that later ones follow from; 0 where there is none. */
+  tainted = new Float64Array(1024);
+  /** Rows in use: 0 … size - 1. */
+  size = 0;
+  /** Incarnations that were seen. */
+  count = 0;
+  private gaps = 0;
+  private readonly pending = new Map<number, Finding>();
+  private readonly rows: DomainRows;
+  private readonly report: (finding: Finding) => void;
+  /** Called before an incarnation is forgotten because its address begins another one. */
+  onEnd: ((d: number) => void) | null = null;
+
+  constructor(rows: DomainRows, report: (finding: Finding) => void) {
+    this.rows = rows;
+    this.report = report;
+  }
+
+  /**
+   * Makes row `d` stand for the incarnation that event `i` is about.
+   * `useAfterFree` makes the finding that is held while an event on a freed address is not explained.
+   */
+  enter(d: number, b: EventBatch, i: number, useAfterFree: (d: number) => Finding): void {
+    const kind = b.kind[i];
+    if (d >= this.size || this.born[d] === BORN.never) {
+      this.begin(d, b, i, isAllocation(kind) ? BORN.allocated : BORN.seen);
+    } else if (this.rows.state[d] === STATE.freed) {
+      if (isAllocation(kind)) this.begin(d, b, i, BORN.allocated);
+      else if (kind !== KIND.iommu_domain_free && kind !== KIND.iommu_put_dma_cookie && kind !== KIND.iommu_put_msi_cookie) {
+        // After a gap the allocation may be among what was lost.
+        const held = this.freedGap[d] === this.gaps ? useAfterFree(d) : null;
+        this.begin(d, b, i, held ? BORN.touched : BORN.seen);
+        if (held) {
+          this.pending.set(d, held);
+          this.rows.flags[d] |= FLAG.pagesKnown; // all of its life has been seen
+        }
+      }
+    } else if (isAllocation(kind)) this.allocation(d, b, i);
+    this.last[d] = b.position + i;
+  }
+
+  /** Called when row `d` has become freed. */
+  freed(d: number): void {
+    this.freedGap[d] = this.gaps;
+    const held = this.pending.get(d);
+    if (held) {
+      this.pending.delete(d);
+      this.report(held); // nothing allocated it between the two frees
+    }
+  }
+
+  /** Events were lost: what is held may be explained by them. */
+  gap(): void {
+    this.gaps++;
+    this.pending.clear();
+  }
+
+  /** The recording is over: what was not explained is reported. */
+  end(): void {
+    for (const held of this.pending.values()) this.report(held);
+    this.pending.clear();
+  }
+
+  /** First sight of a domain through another event's `old_domain`. */
+  glimpse(d: number, b: EventBatch, i: number): void {
+    if (d < this.size && this.born[d] !== BORN.never) return;
+    this.begin(d, b, i, BORN.seen);
+    this.last[d] = b.position + i;
+  }
+
+  private allocation(d: number, b: EventBatch, i: number): void {
+    const core = b.kind[i] === KIND.iommu_domain_alloc;
+    const sameTask = this.birthPid[d] === pidOf(b, i);
+    const { rows } = this;
+    if (core) {
+      // __iommu_domain_alloc returns a driver's static domain again and again; v6.12 takes the cookie inside the call.
+      const isStatic = (b.x[i] === TYPE.BLOCKED || b.x[i] === TYPE.IDENTITY) && rows.type[d] === b.x[i];
+      const inside = this.born[d] !== BORN.allocated && this.birthKind[d] === KIND.iommu_get_dma_cookie && sameTask;
+      if (isStatic || inside) return this.explain(d);
+    } else {
+      // iommufd and SVA put their mark on a domain that was allocated before, or name it when their call returns.
+      if (this.born[d] === BORN.allocated && rows.state[d] !== STATE.iommufd_owned) return;
+      if (this.born[d] !== BORN.allocated && (sameTask || rows.state[d] === STATE.iommufd_owned)) return this.explain(d);
+    }
+    this.freed(d);
+    this.begin(d, b, i, BORN.allocated);
+  }
+
+  private explain(d: number): void {
+    this.pending.delete(d);
+    this.born[d] = BORN.allocated;
+  }
+
+  private begin(d: number, b: EventBatch, i: number, born: number): void {
+    if (d < this.size && this.born[d] !== BORN.never) this.onEnd?.(d);
+    this.ensure(d);
+    this.rows.ensure(d);
+    this.rows.reset(d);
+    this.born[d] = born;
+    this.generation[d]++;
+    this.first[d] = b.position + i;
+    this.birthKind[d] = b.kind[i];
+    this.birthPid[d] = pidOf(b, i);
+    this.tainted[d] = 0;
+    this.count++;
+    if (d >= this.size) this.size = d + 1;
+  }
+
+  private ensure(d: number): void {
+    if (d < this.born.length) return;
+    let n = this.born.length;
+    while (n <= d) n *= 2;
+    this.born = grown(this.born, new Uint8Array(n));
+    this.generation = grown(this.generation, new Uint32Array(n));
+    this.first = grown(this.first, new Float64Array(n));
+    this.last = grown(this.last, new Float64Array(n));
+    this.birthKind = grown(this.birthKind, new Uint8Array(n));
+    this.birthPid = grown(this.birthPid, new Int32Array(n));
+    this.freedGap = grown(this.freedGap, new Uint32Array(n));
+    this.tainted = grown(this.tainted, new Float64Array(n));
+  }
+}
+
+function isAllocation(kind: number): boolean {
+  return (
+    kind === KIND.iommu_domain_alloc || kind === KIND.iommufd_hwpt_paging_alloc || kind === KIND.iommufd_hwpt_nested_alloc ||
+    kind === KIND.iommufd_viommu_alloc_hwpt_nested || kind === KIND.iommu_sva_domain_alloc
+  );
+}
+
+function pidOf(b: EventBatch, i: number): number {
+  return b.present[i] & HAS.pid ? b.pid[i] : NO_PID;
+}

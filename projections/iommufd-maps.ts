@@ -1,0 +1,49 @@
+/**
+ * iommufd's list of doorbell pages per file descriptor: the same doorbell has the same IOVA in every domain of the fd,
+ * a new one gets the next page of the window, and there are 64 ids in the life of the fd.
+ * Source: [7.3] drivers/iommu/iommufd/driver.c iommufd_sw_msi_get_map:188; KERNEL.md 7.4. An fd is known by its
+ * iommufd_ctx pointer, which is the DMA owner of its groups.
+ */
+import { IOMMUFD_SW_MSI_IDS, MSI_IOVA_BASE, PAGE_SIZE } from '../machines/states.ts';
+import type { OwnerKey } from './attachments.ts';
+
+interface SwMsiMap {
+  readonly physLo: number;
+  readonly physHi: number;
+  readonly iova: number;
+}
+
+/** File descriptors remembered at most; the oldest is forgotten first. */
+const FD_LIMIT = 4096;
+
+export class IommufdMaps {
+  private readonly fds = new Map<OwnerKey, SwMsiMap[]>();
+
+  /**
+   * IOVA that iommufd_sw_msi_get_map gives a doorbell page of this fd, or null where all ids are used up.
+   * Units: bytes; the window lies below 4 GiB, so a number is exact.
+   */
+  predict(fd: OwnerKey, physLo: number, physHi: number): number | null {
+    const maps = this.fds.get(fd);
+    if (!maps) return MSI_IOVA_BASE;
+    const known = maps.find((m) => m.physLo === physLo && m.physHi === physHi);
+    if (known) return known.iova;
+    return maps.length >= IOMMUFD_SW_MSI_IDS ? null : maps[maps.length - 1].iova + PAGE_SIZE;
+  }
+
+  /** Keeps what the kernel did. */
+  note(fd: OwnerKey, physLo: number, physHi: number, iova: number): void {
+    let maps = this.fds.get(fd);
+    if (!maps) {
+      if (this.fds.size >= FD_LIMIT) this.fds.delete(this.fds.keys().next().value!);
+      this.fds.set(fd, (maps = []));
+    }
+    const at = maps.findIndex((m) => m.physLo === physLo && m.physHi === physHi);
+    if (at >= 0) maps[at] = { physLo, physHi, iova };
+    else if (maps.length < IOMMUFD_SW_MSI_IDS) maps.push({ physLo, physHi, iova });
+  }
+
+  forget(): void {
+    this.fds.clear();
+  }
+}

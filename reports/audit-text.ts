@@ -1,0 +1,75 @@
+/**
+ * The audit as text that a kernel developer pastes into a mail: what was read and checked first, then one block a finding.
+ */
+import { escapeText } from '../events/problem.ts';
+import type { Audit } from '../projections/audit.ts';
+import type { Finding } from '../projections/finding.ts';
+import type { ReadSummary } from '../recordings/recording.ts';
+import { errnoText } from '../machines/states.ts';
+import { fold, plural, taskText } from './text.ts';
+
+/** Findings shown one by one; the rest is counted. */
+const SHOWN = 1000;
+
+/** Returns the report, ending in a newline. */
+export function auditText(s: ReadSummary, audit: Audit, why: string): string {
+  const { findings, checked } = audit;
+  const out: string[] = [];
+  const field = (name: string, value: string): void => void out.push(fold(value, ' '.repeat(11)).replace(/^ {11}/, name.padEnd(11)));
+  field('source', escapeText(s.source));
+  field('design', `${audit.design.id} (${escapeText(why)})`);
+  field('recording', [
+    s.format,
+    ...(s.kernel === null ? [] : [`kernel ${escapeText(s.kernel)}`]),
+    ...(s.lines > 0 ? [plural(s.lines, 'line')] : []),
+    plural(s.events, 'event'),
+    ...(s.lines > 0 ? [`${s.ignored} lines of no use`] : []),
+    ...(s.problems.count > 0 ? [plural(s.problems.count, 'problem')] : []),
+  ].join(', '));
+  if (s.from !== null) field('time', `${s.from} .. ${s.to} s`);
+  if (s.lost > 0) field('lost', `${plural(s.lost, 'event')}: owners are unknown after a loss until they are observed again; what happened inside it is not judged`);
+  field('domains', String(audit.incarnations.count));
+  field('checked', `${plural(checked.errno, 'errno')}, ${plural(checked.words, 'word')}, ${plural(checked.iovas, 'MSI IOVA')}, ${plural(checked.addresses, 'programmed address').replace(/addresss$/, 'addresses')}`);
+  if (checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
+    field('', 'nothing could be compared: no finding means nothing here');
+  }
+  out.push('');
+  const list = findings.sorted();
+  for (const f of list.slice(0, SHOWN)) out.push(findingText(f), '');
+  if (findings.count > Math.min(SHOWN, list.length)) out.push(`… and ${findings.count - Math.min(SHOWN, list.length)} more (--format json lists them)`, '');
+  const { critical, error, warning, info } = findings.summary;
+  out.push(`${critical} critical, ${plural(error, 'error')}, ${plural(warning, 'warning')}, ${info} info`);
+  return `${out.join('\n')}\n`;
+}
+
+/** Returns one finding as a block of lines. */
+export function findingText(f: Finding): string {
+  const out: string[] = [];
+  const where = [f.line === null ? null : `line ${f.line}`, `event ${f.position}`].filter(Boolean).join(', ');
+  out.push(`${f.severity === 'info' ? 'info' : f.severity.toUpperCase()} ${f.rule} (${where})`);
+  const errno = f.observed['errno'];
+  const call = `${f.event}()${typeof errno === 'number' ? ` = ${errnoText(errno)}` : ''}`;
+  out.push(`  ${[f.time, f.cpu === null ? null : `[${String(f.cpu).padStart(3, '0')}]`, taskText(f.task, f.pid), call].filter(Boolean).join(' ')}`);
+  if (f.domain !== null) {
+    const states = f.before === null ? '' : f.before === f.after ? `  ${f.before}` : `  ${f.before} -> ${f.after}`;
+    out.push(`  domain ${f.domain}#${f.generation}${states}`);
+  }
+  if (f.device !== null || f.group !== null) {
+    out.push(`  ${[f.device === null ? null : `device ${escapeText(f.device)}`, f.group === null ? null : `group ${f.group}`].filter(Boolean).join(', ')}`);
+  }
+  const words = wordChange(f);
+  if (words) out.push(`  ${words}`);
+  out.push(fold(escapeText(f.message), '  '));
+  out.push(`  source ${f.source}`);
+  if (f.caller !== null) out.push(`  caller ${escapeText(f.caller)}`);
+  if (f.follows !== null) out.push(`  follows from event ${f.follows}`);
+  return out.join('\n');
+}
+
+function wordChange(f: Finding): string | null {
+  const before = f.observed['before'] as Record<string, unknown> | undefined;
+  const after = f.observed['after'] as Record<string, unknown> | undefined;
+  if (!before || !after) return null;
+  const changed = Object.keys(after).filter((k) => k in before && before[k] !== after[k] && k !== 'iova_cookie');
+  return changed.length === 0 ? null : changed.map((k) => `${k} ${String(before[k])} -> ${String(after[k])}`).join(', ');
+}

@@ -1,0 +1,109 @@
+/**
+ * The state chart of a design as DOT or Mermaid, read from the XState machine. One edge a pair of states, labels merged,
+ * refusals as loops with their errno, silent overwrites apart. Bytes are deterministic: machine order throughout.
+ */
+import type { Design } from '../machines/design.ts';
+import { DOMAIN_CALLS, decisionsOf, verdictOf } from '../machines/ownership.ts';
+import { STATES, errnoText, type State } from '../machines/states.ts';
+
+/** What an edge stands for; decides how it is drawn. */
+export type EdgeKind = 'accepted' | 'refused' | 'fault';
+
+export interface ChartEdge {
+  readonly from: State;
+  readonly to: State;
+  readonly kind: EdgeKind;
+  /** One label a call, in the kernel's names. */
+  readonly labels: readonly string[];
+}
+
+export interface Chart {
+  readonly design: Design;
+  readonly states: readonly State[];
+  readonly edges: readonly ChartEdge[];
+}
+
+const REFUSALS = new Set(['rejected', 'rejected-warn', 'ignored-warn']);
+const FAULTS = new Set(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion', 'null-deref', 'bug']);
+/** Calls that change no owner: they would only add loops without a word. */
+const QUIET_LOOPS = new Set(['iommu_map', 'iommu_unmap', 'iommu_group_set_domain']);
+/** Calls that the chart leaves out of the `unknown` state: there nothing is judged. */
+const FROM_UNKNOWN = new Set(['iommu_domain_alloc', 'iommufd_hwpt_paging_alloc', 'iommufd_hwpt_nested_alloc', 'iommu_sva_domain_alloc']);
+
+/** Returns the chart of a design. Order: states and calls as the machine has them. */
+export function chartOf(design: Design): Chart {
+  const edges = new Map<string, { from: State; to: State; kind: EdgeKind; labels: string[] }>();
+  for (const from of STATES) {
+    for (const call of DOMAIN_CALLS) {
+      if (from === 'unknown' && !FROM_UNKNOWN.has(call)) continue;
+      for (const decision of decisionsOf(design, from, call)) {
+        const verdict = verdictOf(decision);
+        const to = decision.to ?? from;
+        const refused = REFUSALS.has(verdict.outcome);
+        const fault = FAULTS.has(verdict.outcome);
+        if (to === from && !refused && !fault) continue;
+        if (to === from && QUIET_LOOPS.has(call) && from !== 'freed') continue;
+        if (decision.if === 'outOfMemory' || decision.if === 'noIommuDma') continue;
+        const kind: EdgeKind = fault ? 'fault' : refused ? 'refused' : 'accepted';
+        const key = `${from} ${to} ${kind}`;
+        const edge = edges.get(key) ?? { from, to, kind, labels: [] };
+        edges.set(key, edge);
+        const label = `${call}${refused && verdict.errno !== null ? ` ${errnoText(verdict.errno)}` : refused ? ' WARN' : ''}`;
+        if (!edge.labels.includes(label)) edge.labels.push(label);
+      }
+    }
+  }
+  const used = new Set([...edges.values()].flatMap((e) => [e.from, e.to]));
+  return { design, states: STATES.filter((s) => used.has(s)), edges: [...edges.values()] };
+}
+
+/** Returns the chart as Graphviz DOT; refused calls dashed, silent overwrites and worse red. */
+export function renderDot(chart: Chart): string {
+  const out = [
+    `digraph "${chart.design.id}" {`,
+    '  rankdir = TB;',
+    `  label = "${chart.design.title}";`,
+    '  labelloc = t;',
+    '  fontname = "Helvetica";',
+    '  bgcolor = "white";',
+    '  node [ shape = box, style = "rounded,filled", fillcolor = "#f4f4f4", fontname = "Helvetica", fontsize = 12 ];',
+    '  edge [ fontname = "Helvetica", fontsize = 9 ];',
+  ];
+  for (const s of chart.states) out.push(`  ${s} [ label = "${s}"${STYLE[s] ? `, fillcolor = "${STYLE[s]}"` : ''}${s === 'unknown' ? ', style = "rounded,dashed"' : ''} ];`);
+  for (const e of chart.edges) out.push(`  ${e.from} -> ${e.to} [ label = "${e.labels.join('\\n')}"${EDGE_STYLE[e.kind]} ];`);
+  out.push('}');
+  return `${out.join('\n')}\n`;
+}
+
+const STYLE: Readonly<Partial<Record<State, string>>> = {
+  dma_owned: '#cfe2ff',
+  msi_owned: '#d8f0d8',
+  iommufd_owned: '#ffe5b8',
+  fault_handler_owned: '#eee0f5',
+  sva_owned: '#eee0f5',
+  freed: '#dddddd',
+};
+
+const EDGE_STYLE: Readonly<Record<EdgeKind, string>> = {
+  accepted: '',
+  refused: ', style = dashed, color = "#666666", fontcolor = "#444444"',
+  fault: ', color = "#c00000", fontcolor = "#c00000", penwidth = 1.6',
+};
+
+/** Returns the chart as a Mermaid state diagram that GitHub renders: plain ids, one label line an edge. */
+export function renderMermaid(chart: Chart): string {
+  const out = ['stateDiagram-v2', '  direction TB', '  [*] --> unknown'];
+  for (const e of chart.edges) {
+    const mark = e.kind === 'fault' ? '(!) ' : '';
+    out.push(`  ${e.from} --> ${e.to} : ${mark}${e.labels.join('<br/>')}`);
+  }
+  out.push('  freed --> [*]');
+  return `${out.join('\n')}\n`;
+}
+
+/** Returns the chart as SVG, drawn by Graphviz in WASM. */
+export async function renderSvg(chart: Chart): Promise<string> {
+  const { instance } = await import('@viz-js/viz');
+  const viz = await instance();
+  return viz.renderString(renderDot(chart), { format: 'svg', engine: 'dot' });
+}
