@@ -27,7 +27,11 @@ export function addAuditCommand(program: Command): void {
       const output = new Output(options.output);
       try {
         const audit = new Audit(chosen.design, chosen.own);
-        await source.read((batch) => audit.apply(batch));
+        const { addresses } = source.interned;
+        await source.read((batch) => {
+          audit.apply(batch);
+          for (const n of audit.evict()) addresses.release(n);
+        });
         audit.end();
         output.write(options.format === 'json' ? auditJson(source.summary, audit) : auditText(source.summary, audit, chosen.why));
         output.close();

@@ -14,6 +14,8 @@ export class AddressTable {
   size = 0;
   private slots = new Int32Array(4096).fill(EMPTY);
   private used = 0;
+  /** Whether a number was ever given back: then numbers no longer follow the order of first sight. */
+  released = false;
   private freed: number[] = [];
 
   /** Returns the number of an address, giving it one if it is new. */
@@ -63,6 +65,7 @@ export class AddressTable {
     }
     slots[at] = EMPTY;
     this.used--;
+    this.released = true;
     this.freed.push(n);
   }
 

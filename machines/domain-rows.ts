@@ -29,6 +29,16 @@ export const FLAG = {
 
 const PREPARE = MACHINE_EVENT.iommu_dma_prepare_msi;
 
+const ROW_COLUMNS = [
+  'state', 'type', 'cookie', 'flags', 'attached', 'mappedBytes', 'baseLo', 'baseHi', 'msiNextLo', 'msiNextHi', 'failedLo', 'failedHi',
+] as const;
+
+export interface RowsSnapshot {
+  readonly columns: readonly (Uint8Array | Uint32Array | Int32Array | Float64Array)[];
+  /** Eight numbers a page. */
+  readonly pages: readonly (readonly number[])[];
+}
+
 export class DomainRows {
   state = new Uint8Array(1024);
   type = new Uint32Array(1024);
@@ -90,6 +100,34 @@ export class DomainRows {
     this.pageHead[d] = NONE;
     this.pageTail[d] = NONE;
     this.pageCount[d] = 0;
+  }
+
+  /** Returns rows 0 … n - 1 as plain data; pages as one list a row. */
+  snapshot(n: number): RowsSnapshot {
+    const columns = ROW_COLUMNS.map((name) => this[name].slice(0, n));
+    const pages: number[][] = [];
+    const p = this.pages;
+    for (let d = 0; d < n; d++) {
+      const list: number[] = [];
+      for (let at = this.pageHead[d]; at !== NONE; at = p.next[at]) {
+        list.push(p.iovaLo[at], p.iovaHi[at], p.physLo[at], p.physHi[at], p.sizeLo[at], p.sizeHi[at], p.backend[at], p.position[at]);
+      }
+      pages.push(list);
+    }
+    return { columns, pages };
+  }
+
+  /** Takes over what `snapshot` returned; only on a fresh object. */
+  restore(s: RowsSnapshot): void {
+    if (s.pages.length > 0) this.ensure(s.pages.length - 1);
+    s.pages.forEach((list, d) => {
+      for (let at = 0; at < list.length; at += 8) {
+        const [iovaLo, iovaHi, physLo, physHi, sizeLo, sizeHi, backend, position] = list.slice(at, at + 8);
+        this.addPage(d, iovaLo, iovaHi, physLo, physHi, sizeLo, sizeHi, backend, position);
+      }
+    });
+    // The columns last: adding pages moves the next IOVA.
+    ROW_COLUMNS.forEach((name, i) => this[name].set(s.columns[i] as never));
   }
 
   /** Row of the page of this back end that holds a doorbell, or NONE. */

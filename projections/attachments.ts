@@ -35,11 +35,20 @@ export class Device {
   group = -1;
   domain = -1;
   generation = 0;
-  readonly msis = new Map<number, Msi>();
+  /** By msi_index; holes where a message was never seen. */
+  readonly msis: (Msi | undefined)[] = [];
+  /** How many of them hold an address. */
+  programmed = 0;
 }
 
 /** At most so many messages of one device are followed; MSI-X has 2,048. */
 const MSI_LIMIT = 2048;
+
+export interface AttachmentsSnapshot {
+  readonly groups: readonly (readonly [number, Group])[];
+  readonly devices: readonly (readonly [number, Device])[];
+  readonly claimedBy: readonly (readonly [number, OwnerKey])[];
+}
 
 export class Attachments {
   readonly groups = new Map<number, Group>();
@@ -60,12 +69,8 @@ export class Attachments {
   }
 
   msi(device: Device, index: number): Msi {
-    let msi = device.msis.get(index);
-    if (!msi) {
-      if (device.msis.size >= MSI_LIMIT) device.msis.clear();
-      device.msis.set(index, (msi = new Msi()));
-    }
-    return msi;
+    if (index >= MSI_LIMIT) return new Msi(); // no such message: not followed
+    return (device.msis[index] ??= new Msi());
   }
 
   /** Drops a device that is gone; returns its group if no other device of it is known, so that its domain is unused. */
@@ -85,6 +90,22 @@ export class Attachments {
     for (const [id, g] of this.groups) if (g.domain === domain && g.generation === generation) groups.push(id);
     for (const [name, d] of this.devices) if (d.domain === domain && d.generation === generation) devices.push(name);
     return { devices, groups };
+  }
+
+  /** Returns everything as plain data. */
+  snapshot(): AttachmentsSnapshot {
+    return structuredClone({ groups: [...this.groups], devices: [...this.devices], claimedBy: [...this.claimedBy] });
+  }
+
+  /** Takes over what `snapshot` returned; only on a fresh object. */
+  restore(s: AttachmentsSnapshot): void {
+    for (const [id, g] of s.groups) Object.assign(this.group(id), g);
+    for (const [name, d] of s.devices) {
+      const device = this.device(name);
+      Object.assign(device, { group: d.group, domain: d.domain, generation: d.generation, programmed: d.programmed });
+      d.msis.forEach((msi, index) => msi && Object.assign(this.msi(device, index), msi));
+    }
+    for (const [pid, owner] of s.claimedBy) this.claimedBy.set(pid, owner);
   }
 
   /** Events were lost: nothing of this is certain any more. */

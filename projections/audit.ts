@@ -4,24 +4,25 @@
  * was recorded (errno, words, IOVAs, programmed addresses) is what the design predicts, judged only where the recording
  * is of this design. A healthy recording under its own design gives no finding.
  */
-import type { EventBatch } from '../events/batch.ts';
+import type { EventBatch, Interned } from '../events/batch.ts';
 import { HAS } from '../events/batch.ts';
 import { AFTER, BEFORE, EVENT_TYPES, KIND, OLD, WORD } from '../events/event-types.ts';
 import { wordsObject } from '../events/ndjson.ts';
+import { assert } from '../events/problem.ts';
 import { hex64 } from '../events/tables.ts';
 import type { Design } from '../machines/design.ts';
 import { MAP } from '../machines/domain-context.ts';
-import { COOKIE, DomainRows, FLAG, step } from '../machines/domain-rows.ts';
+import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
 import { mapKind } from '../machines/map-kind.ts';
-import { RULES, ruleIndex } from '../machines/rules.ts';
+import { RULES, ruleIndex, type Severity } from '../machines/rules.ts';
 import {
   EBUSY, EINVAL, EOPNOTSUPP, EPERM, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, TYPE, errnoText, type Outcome,
 } from '../machines/states.ts';
 import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
-import { Attachments, type Device, type Group, type Msi } from './attachments.ts';
+import { Attachments, type AttachmentsSnapshot, type Device, type Group, type Msi } from './attachments.ts';
 import { Findings, type Checked, type Details, type Finding } from './finding.ts';
-import { Incarnations } from './incarnations.ts';
-import { IommufdMaps } from './iommufd-maps.ts';
+import { Incarnations, type IncarnationsSnapshot } from './incarnations.ts';
+import { EXHAUSTED, IommufdMaps, UNSURE, type IommufdMapsSnapshot } from './iommufd-maps.ts';
 import { WordCheck } from './word-check.ts';
 
 const ATTACH = MACHINE_EVENT.iommu_group_set_domain;
@@ -38,6 +39,25 @@ const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double
 /** Rules whose refusal is itself the fault. */
 const REFUSAL_IS_FAULT = new Set([ruleIndex('msi-prepare-identity-rejected')]);
 
+export interface AuditSnapshot {
+  readonly design: string;
+  readonly own: boolean;
+  readonly releasesSeen: boolean;
+  readonly rows: RowsSnapshot;
+  readonly incarnations: IncarnationsSnapshot;
+  readonly attachments: AttachmentsSnapshot;
+  readonly maps: IommufdMapsSnapshot;
+  readonly fdOwner: readonly string[];
+  readonly fdGeneration: readonly number[];
+  readonly findings: readonly Finding[];
+  readonly count: number;
+  readonly summary: Readonly<Record<Severity, number>>;
+  readonly checked: Checked;
+  readonly addressesLo: Uint32Array;
+  readonly addressesHi: Uint32Array;
+  readonly strings: readonly string[];
+}
+
 export class Audit {
   readonly design: Design;
   readonly rows = new DomainRows();
@@ -50,8 +70,9 @@ export class Audit {
   private readonly words: WordCheck;
   /** Whether the events in hand were recorded on a kernel of this design. */
   private own: boolean;
-  /** fd of each row, once a group of it was attached or its MSI pages were mapped. */
-  private readonly fds = new Map<number, string>();
+  /** iommufd_ctx of each row's present incarnation, once a group that it owns was attached. */
+  private readonly fdOwner: string[] = [];
+  private readonly fdGeneration: number[] = [];
   private releasesSeen = false;
   private mapKinds: Int8Array = new Int8Array(256).fill(-1);
   private readonly useAfterFree: (d: number) => Finding;
@@ -106,6 +127,45 @@ export class Audit {
           this.domainEvent(b, i);
       }
     }
+  }
+
+  /** Forgets domains freed long ago (see `Incarnations.evict`); call between batches. Returns their address numbers. */
+  evict(): readonly number[] {
+    return this.incarnations.evict();
+  }
+
+  /** Returns the whole state as plain data: restoring it and applying the rest equals a full replay. */
+  snapshot(interned: Interned): AuditSnapshot {
+    const { addresses, strings } = interned;
+    assert(!addresses.released, 'no snapshot after evicted addresses were released');
+    return {
+      design: this.design.id, own: this.own, releasesSeen: this.releasesSeen,
+      rows: this.rows.snapshot(this.incarnations.size), incarnations: this.incarnations.snapshot(),
+      attachments: this.attachments.snapshot(), maps: this.maps.snapshot(),
+      fdOwner: [...this.fdOwner], fdGeneration: [...this.fdGeneration],
+      findings: [...this.findings.list], count: this.findings.count, summary: { ...this.findings.summary }, checked: { ...this.checked },
+      addressesLo: addresses.lo.slice(0, addresses.size), addressesHi: addresses.hi.slice(0, addresses.size), strings: [...strings.values],
+    };
+  }
+
+  /** Returns an audit that goes on where the snapshot was taken; `interned` must be new and is filled as it was then. */
+  static restore(design: Design, s: AuditSnapshot, interned: Interned): Audit {
+    assert(design.id === s.design, `snapshot of ${s.design} restored as ${design.id}`);
+    s.addressesLo.forEach((lo, n) => interned.addresses.intern(lo, s.addressesHi[n]));
+    for (const text of s.strings) interned.strings.intern(text);
+    const audit = new Audit(design, s.own);
+    audit.releasesSeen = s.releasesSeen;
+    audit.incarnations.restore(s.incarnations);
+    audit.rows.restore(s.rows);
+    audit.attachments.restore(s.attachments);
+    audit.maps.restore(s.maps);
+    audit.fdOwner.push(...s.fdOwner);
+    audit.fdGeneration.push(...s.fdGeneration);
+    audit.findings.list = [...s.findings];
+    audit.findings.count = s.count;
+    Object.assign(audit.findings.summary, s.summary);
+    Object.assign(audit.checked, s.checked);
+    return audit;
   }
 
   /** The recording is over: reports what was held back. */
@@ -324,7 +384,10 @@ export class Audit {
       const group = attachments.group(b.group[i]);
       if (device) device.group = b.group[i];
       this.move(b, i, group, d, generation);
-      if (group.owner !== null) this.fds.set(d, group.owner);
+      if (group.owner !== null) {
+        this.fdOwner[d] = group.owner;
+        this.fdGeneration[d] = generation;
+      }
       if (!device) {
         for (const other of attachments.devices.values()) {
           if (other.group !== b.group[i] || (other.domain === d && other.generation === generation)) continue;
@@ -404,7 +467,11 @@ export class Audit {
       return;
     }
     group.claims--;
-    if (group.claims === 0) group.owner = null;
+    if (group.claims > 0 || group.owner === null) return;
+    const { owner } = group;
+    group.owner = null;
+    for (const other of this.attachments.groups.values()) if (other.owner === owner) return;
+    this.maps.released(owner);
   }
 
   private withoutDomain(b: EventBatch, i: number): void {
@@ -451,14 +518,14 @@ export class Audit {
       return;
     }
     if ((b.present[i] & HAS.b) === 0 || b.aHi[i] !== 0) return;
-    const fd = this.fds.get(d) ?? (b.present[i] & HAS.pid ? this.attachments.claimedBy.get(b.pid[i]) : undefined);
+    const fd = this.fdGeneration[d] === this.incarnations.generation[d] ? this.fdOwner[d] : (b.present[i] & HAS.pid ? this.attachments.claimedBy.get(b.pid[i]) : undefined);
     if (fd === undefined) return;
     const expected = this.maps.predict(fd, b.bLo[i], b.bHi[i]);
-    if (expected === null) {
+    if (expected === EXHAUSTED) {
       this.found('msi-iommufd-ids-exhausted', b, i, d, { outcome: 'undetected', before: rows.state[d], after: rows.state[d] });
       return;
     }
-    this.checkIova(b, i, d, b.aLo[i], b.aHi[i], expected, 0);
+    if (expected !== UNSURE) this.checkIova(b, i, d, b.aLo[i], b.aHi[i], expected, 0);
     this.maps.note(fd, b.bLo[i], b.bHi[i], b.aLo[i]);
   }
 
@@ -525,6 +592,8 @@ export class Audit {
     const msi = this.attachments.msi(device, b.x[i]);
     const lo = b.aLo[i];
     const hi = b.aHi[i];
+    const held = (msi.programmedLo | msi.programmedHi) !== 0;
+    if (held !== ((lo | hi) !== 0)) device.programmed += held ? -1 : 1;
     msi.programmedLo = lo;
     msi.programmedHi = hi;
     msi.reported = false;
@@ -540,20 +609,22 @@ export class Audit {
       });
       return;
     }
-    if (device.domain >= 0 && this.incarnations.generation[device.domain] === device.generation) this.checkStale(b, i, device, device.domain);
+    const d = device.domain;
+    if (d >= 0 && this.incarnations.generation[d] === device.generation && !this.isMapped(d, msi)) this.checkStale(b, i, device, d);
   }
 
   /** The device came to another domain, or was programmed: is every address it holds mapped there? */
   private checkStale(b: EventBatch, i: number, device: Device, d: number): void {
     const { rows } = this;
-    if (!this.own || device.msis.size === 0) return;
+    if (!this.own || device.programmed === 0) return;
     const type = rows.type[d];
     const translates = (type & 1) !== 0 && rows.state[d] !== STATE.unknown && (rows.flags[d] & FLAG.pagesKnown) !== 0;
     if (!translates && type !== TYPE.IDENTITY) return;
     const stale: number[] = [];
     let address = '';
-    for (const [index, msi] of device.msis) {
-      if (!msi.known || msi.reported || (msi.programmedLo | msi.programmedHi) === 0 || (msi.iovaLo | msi.iovaHi) === 0) continue;
+    for (let index = 0; index < device.msis.length; index++) {
+      const msi = device.msis[index];
+      if (!msi || !msi.known || msi.reported || (msi.programmedLo | msi.programmedHi) === 0 || (msi.iovaLo | msi.iovaHi) === 0) continue;
       if (translates && this.isMapped(d, msi)) continue;
       msi.reported = true;
       stale.push(index);
@@ -586,6 +657,6 @@ export class Audit {
     incarnations.gap();
     this.attachments.forget();
     this.maps.forget();
-    this.fds.clear();
+    this.fdGeneration.length = 0;
   }
 }

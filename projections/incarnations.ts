@@ -21,6 +21,23 @@ export const BORN = {
 } as const;
 
 const NO_PID = -1;
+/** Freed domains that are remembered, to know a use after free from a domain never seen. */
+export const FREED_KEPT = 1 << 16;
+
+export interface IncarnationsSnapshot {
+  readonly born: Uint8Array;
+  readonly generation: Uint32Array;
+  readonly first: Float64Array;
+  readonly last: Float64Array;
+  readonly birthKind: Uint8Array;
+  readonly birthPid: Int32Array;
+  readonly freedGap: Uint32Array;
+  readonly tainted: Float64Array;
+  readonly count: number;
+  readonly gaps: number;
+  readonly freedRows: readonly number[];
+  readonly pending: readonly (readonly [number, Finding])[];
+}
 
 export class Incarnations {
   born = new Uint8Array(1024);
@@ -38,6 +55,9 @@ export class Incarnations {
   /** Incarnations that were seen. */
   count = 0;
   private gaps = 0;
+  /** Freed rows, oldest first, with their generation: what `evict` may forget. */
+  private freedRows: number[] = [];
+  private freedAt = 0;
   private readonly pending = new Map<number, Finding>();
   private readonly rows: DomainRows;
   private readonly report: (finding: Finding) => void;
@@ -75,11 +95,36 @@ export class Incarnations {
   /** Called when row `d` has become freed. */
   freed(d: number): void {
     this.freedGap[d] = this.gaps;
+    if (this.rows.state[d] === STATE.freed) this.freedRows.push(d, this.generation[d]);
     const held = this.pending.get(d);
     if (held) {
       this.pending.delete(d);
       this.report(held); // nothing allocated it between the two frees
     }
+  }
+
+  /**
+   * Forgets the domains freed longest ago beyond `FREED_KEPT`, so that memory is bounded by live domains and not by how many
+   * addresses a recording names; returns their rows, which may stand for other addresses from now on.
+   */
+  evict(): readonly number[] {
+    const evicted: number[] = [];
+    while (this.freedRows.length - this.freedAt > FREED_KEPT * 2) {
+      const d = this.freedRows[this.freedAt];
+      const generation = this.freedRows[this.freedAt + 1];
+      this.freedAt += 2;
+      if (this.rows.state[d] !== STATE.freed || this.generation[d] !== generation || this.born[d] === BORN.never) continue;
+      this.onEnd?.(d);
+      this.rows.reset(d);
+      this.born[d] = BORN.never;
+      this.generation[d] = 0;
+      evicted.push(d);
+    }
+    if (this.freedAt > FREED_KEPT * 2) {
+      this.freedRows = this.freedRows.slice(this.freedAt);
+      this.freedAt = 0;
+    }
+    return evicted;
   }
 
   /** Events were lost: what is held may be explained by them. */
@@ -137,6 +182,35 @@ export class Incarnations {
     this.tainted[d] = 0;
     this.count++;
     if (d >= this.size) this.size = d + 1;
+  }
+
+  /** Returns everything as plain data. */
+  snapshot(): IncarnationsSnapshot {
+    const n = this.size;
+    return {
+      born: this.born.slice(0, n), generation: this.generation.slice(0, n), first: this.first.slice(0, n), last: this.last.slice(0, n),
+      birthKind: this.birthKind.slice(0, n), birthPid: this.birthPid.slice(0, n), freedGap: this.freedGap.slice(0, n),
+      tainted: this.tainted.slice(0, n), count: this.count, gaps: this.gaps, freedRows: this.freedRows.slice(this.freedAt),
+      pending: [...this.pending],
+    };
+  }
+
+  /** Takes over what `snapshot` returned; only on a fresh object. */
+  restore(s: IncarnationsSnapshot): void {
+    this.size = s.born.length;
+    if (this.size > 0) this.ensure(this.size - 1);
+    this.born.set(s.born);
+    this.generation.set(s.generation);
+    this.first.set(s.first);
+    this.last.set(s.last);
+    this.birthKind.set(s.birthKind);
+    this.birthPid.set(s.birthPid);
+    this.freedGap.set(s.freedGap);
+    this.tainted.set(s.tainted);
+    this.count = s.count;
+    this.gaps = s.gaps;
+    this.freedRows = [...s.freedRows];
+    for (const [d, finding] of s.pending) this.pending.set(d, finding);
   }
 
   private ensure(d: number): void {

@@ -13,22 +13,35 @@ interface SwMsiMap {
   readonly iova: number;
 }
 
+/** Predictions that are no IOVA. */
+export const EXHAUSTED = -1;
+export const UNSURE = -2;
+
 /** File descriptors remembered at most; the oldest is forgotten first. */
 const FD_LIMIT = 4096;
 
+export interface IommufdMapsSnapshot {
+  readonly fds: readonly (readonly [OwnerKey, readonly SwMsiMap[]])[];
+  readonly unsure: readonly OwnerKey[];
+}
+
 export class IommufdMaps {
   private readonly fds = new Map<OwnerKey, SwMsiMap[]>();
+  /** Owners that gave up all their groups: the fd may be closed and its pointer another fd's, or it may go on. */
+  private readonly unsure = new Set<OwnerKey>();
 
   /**
-   * IOVA that iommufd_sw_msi_get_map gives a doorbell page of this fd, or null where all ids are used up.
+   * IOVA that iommufd_sw_msi_get_map gives a doorbell page of this fd; EXHAUSTED where all ids are used up, UNSURE where
+   * nobody can tell.
    * Units: bytes; the window lies below 4 GiB, so a number is exact.
    */
-  predict(fd: OwnerKey, physLo: number, physHi: number): number | null {
+  predict(fd: OwnerKey, physLo: number, physHi: number): number {
     const maps = this.fds.get(fd);
-    if (!maps) return MSI_IOVA_BASE;
-    const known = maps.find((m) => m.physLo === physLo && m.physHi === physHi);
+    const known = maps?.find((m) => m.physLo === physLo && m.physHi === physHi);
     if (known) return known.iova;
-    return maps.length >= IOMMUFD_SW_MSI_IDS ? null : maps[maps.length - 1].iova + PAGE_SIZE;
+    if (this.unsure.has(fd)) return UNSURE;
+    if (!maps) return MSI_IOVA_BASE;
+    return maps.length >= IOMMUFD_SW_MSI_IDS ? EXHAUSTED : maps[maps.length - 1].iova + PAGE_SIZE;
   }
 
   /** Keeps what the kernel did. */
@@ -43,7 +56,26 @@ export class IommufdMaps {
     else if (maps.length < IOMMUFD_SW_MSI_IDS) maps.push({ physLo, physHi, iova });
   }
 
+  /** No group belongs to this owner any more. */
+  released(fd: OwnerKey): void {
+    if (!this.fds.delete(fd)) return;
+    if (this.unsure.size >= FD_LIMIT) this.unsure.clear();
+    this.unsure.add(fd);
+  }
+
+  /** Returns everything as plain data. */
+  snapshot(): IommufdMapsSnapshot {
+    return structuredClone({ fds: [...this.fds], unsure: [...this.unsure] });
+  }
+
+  /** Takes over what `snapshot` returned; only on a fresh object. */
+  restore(s: IommufdMapsSnapshot): void {
+    for (const [fd, maps] of s.fds) this.fds.set(fd, [...maps]);
+    for (const fd of s.unsure) this.unsure.add(fd);
+  }
+
   forget(): void {
+    this.unsure.clear();
     this.fds.clear();
   }
 }

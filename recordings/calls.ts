@@ -6,7 +6,7 @@
  */
 import { HAS, type EventBatch } from '../events/batch.ts';
 import { AFTER, BEFORE, KIND, OLD, WORD } from '../events/event-types.ts';
-import { F, FN, LINE, TP, type ProbeLine } from './probe-line.ts';
+import { F, FN, FUNCTIONS, LINE, TP, type ProbeLine } from './probe-line.ts';
 
 /** Fields of a domain's words, for the domain itself, for the group's old and for its current domain. */
 const OWN = { dom: F.dom, type: F.dtype, ctype: F.ctype, cookie: F.cookie, cktype: F.cktype, word: F.word, owner: F.owner };
@@ -37,8 +37,6 @@ class Frame {
   aLo = 0;
   aHi = 0;
   msiIndex = -1;
-  /** Set when a nested event already told what this call did. */
-  told = false;
   /** A mapping seen through a tracepoint or iommu_map_nosync, until iommu_map itself reports it. */
   pendingMap = false;
   mapFn = 0;
@@ -59,6 +57,7 @@ class Task {
   lastAllocRank = 0;
   lastSetGroup = -1;
   lastSetDomain = -1;
+  lastSetErrno = 0;
   lastAttachDevice = 0;
   lastAttachDomain = -1;
   lastReleased = 0;
@@ -79,6 +78,14 @@ const ALLOC_RANK: Readonly<Record<number, number>> = {
   [FN.iommu_group_alloc_default_domain]: 3,
 };
 
+/** 1 for functions whose entry says something. */
+const ENTRY_SAYS = new Uint8Array(FUNCTIONS.length);
+for (const fn of [
+  FN.iommu_get_dma_cookie, FN.iommu_get_msi_cookie, FN.iommu_set_fault_handler, FN.iommu_dma_prepare_msi, FN.__iommu_group_set_domain_internal,
+  FN.iommu_domain_free, FN.iommu_put_dma_cookie, FN.iommu_put_msi_cookie, FN.iommu_group_release_dma_owner, FN.iommu_device_release_dma_owner,
+  FN.__pci_write_msi_msg, FN.iommu_release_device,
+]) ENTRY_SAYS[fn] = 1;
+
 /** Symbol that stands as `caller` of a mapping which only a tracepoint showed inside iommu_dma_prepare_msi. */
 const DMA_SW_MSI = 'iommu_dma_sw_msi';
 
@@ -90,6 +97,16 @@ export class Calls {
   private readonly tasks = new Map<number, Task>();
   private readonly groupOfDevice = new Map<number, number>();
   private readonly mapCaller: number;
+  /** Calls of iommu_dma_prepare_msi that were entered and have not returned. */
+  private preparing = 0;
+  /** Whether one of them was entered without naming its domain. */
+  private preparingUnknown = false;
+  /** Whether iommu_map and __iommu_attach_device are probed: then what stands for them elsewhere says nothing new. */
+  private mapsSeen = false;
+  private attachSeen = false;
+  private lastKey = 0;
+  private lastTask: Task | undefined;
+  private lastDomain = -1;
 
   /** `flush` is called when the batch is full and must empty it. */
   constructor(batch: EventBatch, flush: () => void) {
@@ -108,6 +125,9 @@ export class Calls {
   /** Events were lost: no call that was under way can be paired any more. */
   lost(count: number, cpu: number, p: ProbeLine | null): void {
     this.tasks.clear();
+    this.lastTask = undefined;
+    this.preparing = 0;
+    this.preparingUnknown = false;
     const i = this.add(KIND.events_lost, p);
     this.batch.x[i] = Math.min(count, 0xffffffff);
     this.batch.present[i] |= HAS.x;
@@ -122,6 +142,28 @@ export class Calls {
     let n = 0;
     for (const task of this.tasks.values()) n += task.depth;
     return n;
+  }
+
+  /** Whether any task may be inside iommu_dma_prepare_msi, where a mapping that only a tracepoint shows is an MSI page. */
+  get awaitsMap(): boolean {
+    return this.preparing > 0 && !this.mapsSeen;
+  }
+
+  /** Whether a line of this function can say anything now; the reader does not parse the others. */
+  wants(fn: number, kind: number): boolean {
+    if (kind === LINE.entry) return fn !== FN.iommu_dma_sw_msi && fn !== FN.iommufd_sw_msi ? ENTRY_SAYS[fn] === 1 : this.preparing > 0 && this.preparingUnknown;
+    switch (fn) {
+      case FN.iommu_domain_free:
+        return false; // told at its entry
+      case FN.iommu_map_nosync:
+        return this.awaitsMap || (this.preparing > 0 && this.preparingUnknown);
+      case FN.iommu_dma_get_msi_page:
+        return this.preparing > 0 && this.preparingUnknown;
+      case FN.__iommu_device_set_domain:
+        return !this.attachSeen;
+      default:
+        return true;
+    }
   }
 
   // ── tracepoints ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,10 +213,12 @@ export class Calls {
         return true;
       }
       case FN.iommu_dma_prepare_msi: {
+        this.preparing++;
         const frame = this.push(p);
         this.keepA(frame, p, F.msi_addr);
         frame.device = p.dev;
         frame.msiIndex = p.has(F.msi_index) ? p.lo[F.msi_index] : -1;
+        if (frame.domain < 0) this.preparingUnknown = true;
         return true;
       }
       case FN.iommu_dma_sw_msi:
@@ -193,12 +237,6 @@ export class Calls {
         frame.oldDomain = this.domain(p, F.old_dom);
         this.save(frame.old, p, OLD_FIELDS);
         this.task(p).lastAttachDomain = -1;
-        return true;
-      }
-      case FN.iommu_attach_group:
-      case FN.iommu_attach_device: {
-        const frame = this.push(p);
-        frame.group = p.has(F.grp) ? p.lo[F.grp] : -1;
         return true;
       }
       case FN.iommu_domain_free:
@@ -281,8 +319,6 @@ export class Calls {
         if (kind !== KIND.iommu_set_fault_handler) this.errno(i, p);
         return true;
       }
-      case FN.iommu_domain_free:
-        return true; // told at its entry
       case FN.iommu_dma_prepare_msi:
         return this.prepared(p);
       case FN.iommu_map:
@@ -390,6 +426,7 @@ export class Calls {
   }
 
   private prepared(p: ProbeLine): boolean {
+    if (this.preparing > 0 && --this.preparing === 0) this.preparingUnknown = false;
     const frame = this.pop(p);
     const b = this.batch;
     if (frame?.pendingMap && frame.domain >= 0) {
@@ -418,10 +455,16 @@ export class Calls {
     this.errno(i, p);
     if (p.has(F.iova_pfn) && p.has(F.shift) && p.int(F.ret) === 0) {
       const shift = p.lo[F.shift] & 63;
-      const pfn = (BigInt(p.hi[F.iova_pfn]) << 32n) | BigInt(p.lo[F.iova_pfn]);
-      const iova = shift === 0 ? 0n : BigInt.asUintN(64, pfn << BigInt(shift));
-      b.bLo[i] = Number(iova & 0xffffffffn);
-      b.bHi[i] = Number(iova >> 32n);
+      if (p.hi[F.iova_pfn] < 2 && shift <= 20) {
+        const iova = shift === 0 ? 0 : (p.hi[F.iova_pfn] * 0x100000000 + p.lo[F.iova_pfn]) * 2 ** shift; // below 2^53
+        b.bLo[i] = iova >>> 0;
+        b.bHi[i] = Math.floor(iova / 0x100000000);
+      } else {
+        const pfn = (BigInt(p.hi[F.iova_pfn]) << 32n) | BigInt(p.lo[F.iova_pfn]);
+        const iova = BigInt.asUintN(64, pfn << BigInt(shift));
+        b.bLo[i] = Number(iova & 0xffffffffn);
+        b.bHi[i] = Number(iova >> 32n);
+      }
       b.y[i] = shift;
       b.present[i] |= HAS.b | HAS.y;
     }
@@ -432,7 +475,8 @@ export class Calls {
   private mapped(p: ProbeLine): boolean {
     const domain = this.domain(p, F.dom);
     if (domain < 0 || !p.has(F.iova) || !p.has(F.size)) return false;
-    const frame = this.top(p, FN.iommu_dma_prepare_msi);
+    this.mapsSeen = true;
+    const frame = this.preparing > 0 ? this.top(p, FN.iommu_dma_prepare_msi) : null;
     if (frame) {
       frame.pendingMap = false;
       if (frame.domain < 0) frame.domain = domain;
@@ -460,6 +504,7 @@ export class Calls {
     const domain = this.domain(p, F.dom);
     if (domain < 0) return false;
     const device = p.dev || task.tracepointDevice;
+    if (p.fn === FN.__iommu_attach_device && p.dev !== 0) this.attachSeen = true;
     if (p.fn === FN.__iommu_device_set_domain && task.lastAttachDevice === device && task.lastAttachDomain === domain) return true;
     const frame = this.top(p, FN.__iommu_group_set_domain_internal);
     const i = this.add(KIND.iommu_group_set_domain, p);
@@ -495,26 +540,22 @@ export class Calls {
     if (this.domain(p, F.cur_dom) === domain) this.words(i, AFTER, p, CUR_FIELDS);
     task.lastSetGroup = p.has(F.grp) ? p.lo[F.grp] : -1;
     task.lastSetDomain = domain;
-    for (let at = task.depth - 1; at >= 0; at--) task.frames[at].told = true;
+    task.lastSetErrno = p.int(F.ret);
     return true;
   }
 
   /** An attach that never reached __iommu_group_set_domain_internal: refused, or that function is not probed. */
   private attachApi(p: ProbeLine): boolean {
     const task = this.task(p);
-    const paired = p.fn === FN.iommu_attach_group || p.fn === FN.iommu_attach_device;
-    const frame = paired ? this.pop(p) : null;
     const domain = this.domain(p, F.dom);
     const group = p.has(F.grp) ? p.lo[F.grp] : -1;
-    if (domain < 0) return frame !== null;
-    const told = frame ? frame.told : task.lastSetGroup === group && task.lastSetDomain === domain;
-    if (told) return true;
+    if (domain < 0) return false;
+    if (task.lastSetGroup === group && task.lastSetDomain === domain && task.lastSetErrno === p.int(F.ret)) return true;
     const i = this.add(KIND.iommu_group_set_domain, p);
     this.batch.domain[i] = domain;
     this.group(i, p, -1);
     this.device(i, p.dev);
     this.errno(i, p);
-    if (frame) this.restore(i, BEFORE, frame.before);
     this.words(i, AFTER, p, OWN);
     return true;
   }
@@ -523,15 +564,19 @@ export class Calls {
 
   private task(p: ProbeLine): Task {
     const key = taskKey(p);
+    if (key === this.lastKey && this.lastTask) return this.lastTask;
     let task = this.tasks.get(key);
     if (task === undefined) {
       if (this.tasks.size >= MAX_TASKS) {
         for (const [pid, idle] of this.tasks) if (idle.depth === 0) this.tasks.delete(pid);
         if (this.tasks.size >= MAX_TASKS) this.tasks.clear();
+        this.lastTask = undefined;
       }
       task = new Task();
       this.tasks.set(key, task);
     }
+    this.lastKey = key;
+    this.lastTask = task;
     return task;
   }
 
@@ -550,7 +595,6 @@ export class Calls {
     frame.device = 0;
     frame.hasA = false;
     frame.msiIndex = -1;
-    frame.told = false;
     frame.pendingMap = false;
     this.save(frame.before, p, OWN);
     return frame;
@@ -558,8 +602,7 @@ export class Calls {
 
   /** Returns the frame that this return belongs to; calls above it lost their return. */
   private pop(p: ProbeLine): Frame | null {
-    const task = this.tasks.get(taskKey(p));
-    if (!task) return null;
+    const task = this.task(p);
     for (let at = task.depth - 1; at >= 0; at--) {
       if (task.frames[at].fn !== p.fn) continue;
       task.depth = at;
@@ -573,8 +616,7 @@ export class Calls {
 
   /** The innermost open call, if it is of this function or lies inside one of it. */
   private top(p: ProbeLine, fn: number): Frame | null {
-    const task = this.tasks.get(taskKey(p));
-    if (!task) return null;
+    const task = this.task(p);
     for (let at = task.depth - 1; at >= 0; at--) if (task.frames[at].fn === fn) return task.frames[at];
     return null;
   }
@@ -586,6 +628,7 @@ export class Calls {
     const b = this.batch;
     const i = b.add(kind);
     if (p === null) return i;
+    p.complete();
     b.sec[i] = p.sec;
     b.nsec[i] = p.nsec;
     b.digits[i] = p.digits;
@@ -603,7 +646,15 @@ export class Calls {
 
   /** Number of the domain a field points to, or -1 for NULL and ERR_PTR. */
   private domain(p: ProbeLine, field: number): number {
-    return p.has(field) && isPointer(p.lo[field], p.hi[field]) ? this.batch.interned.addresses.intern(p.lo[field], p.hi[field]) : -1;
+    if (!p.has(field)) return -1;
+    const lo = p.lo[field];
+    const hi = p.hi[field];
+    const { addresses } = this.batch.interned;
+    // Most lines are about the domain of the line before.
+    const last = this.lastDomain;
+    if (last >= 0 && addresses.lo[last] === lo && addresses.hi[last] === hi) return last;
+    if (!isPointer(lo, hi)) return -1;
+    return (this.lastDomain = addresses.intern(lo, hi));
   }
 
   private errno(i: number, p: ProbeLine): void {

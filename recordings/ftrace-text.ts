@@ -11,7 +11,7 @@ import type { ByteSource } from './byte-source.ts';
 import { CHUNK_BYTES } from './byte-source.ts';
 import { Calls } from './calls.ts';
 import { quote } from './problem-list.ts';
-import { F, LINE, ProbeLine, fieldTable, functionTable, hashByte, tracepointTable } from './probe-line.ts';
+import { F, FUNCTIONS, LINE, NameTable, ProbeLine, TP, fieldTable, functionTable, hashByte, tracepointTable } from './probe-line.ts';
 import type { ReadSummary } from './recording.ts';
 
 const NEWLINE = 10;
@@ -25,6 +25,13 @@ const ZERO = 48;
 const COLON = 58;
 const EQUALS = 61;
 const LESS = 60;
+const OPEN = 91;
+const SHUT = 93;
+
+/** Value of `known` for a probe that says nothing about ownership. */
+const UNINTERESTING = FUNCTIONS.length * 2;
+/** Event names with function or caller that are remembered; raw addresses as callers could be without end. */
+const KNOWN_LIMIT = 2048;
 
 /** A line longer than this is no trace line. */
 const MAX_LINE = 1 << 16;
@@ -69,7 +76,18 @@ export class FtraceText {
   private consume: (batch: EventBatch) => void = () => {};
   /** Names by their bytes: hash → number of the string, checked against the bytes. */
   private readonly names = new Map<number, number>();
+  private readonly known = new NameTable(KNOWN_LIMIT * 4);
+  private knownCount = 0;
   private skipLong = false;
+  private looseName = 0;
+  private buffer: Buffer = Buffer.alloc(0);
+  /** Where the line in hand and its cpu column start; lineStart is -1 when its columns are elsewhere. */
+  private lineStart = -1;
+  private bracket = 0;
+  /** What most lines repeat: the caller of each function, the device and the task of the line before. */
+  private readonly lastCaller = new Int32Array(FUNCTIONS.length);
+  private lastDevice = 0;
+  private lastTask = 0;
 
   constructor(source: ByteSource, summary: ReadSummary, interned: Interned) {
     this.source = source;
@@ -77,6 +95,7 @@ export class FtraceText {
     this.batch = new EventBatch(interned);
     this.strings = interned.strings;
     this.calls = new Calls(this.batch, () => this.flush());
+    this.p.complete = () => this.context();
   }
 
   read(consume: (batch: EventBatch) => void, progress?: (bytesRead: number) => void): void {
@@ -166,6 +185,7 @@ export class FtraceText {
   /** Takes all lines in buffer[0, end); buffer[end - 1] is a line end. */
   private scan(buf: Buffer, end: number): void {
     const { p, calls, summary } = this;
+    this.buffer = buf;
     let at = 0;
     if (this.skipLong) {
       at = buf.indexOf(NEWLINE) + 1;
@@ -173,135 +193,123 @@ export class FtraceText {
     }
     while (at < end) {
       const start = at;
+      const lineEnd = buf.indexOf(NEWLINE, at);
+      at = lineEnd + 1;
       summary.lines++;
-      // Columns at their usual place: comm right-aligned to 16, '-', pid padded to 7, ' ', '['.
-      let q = 0;
+      // Columns at their usual place: comm right-aligned to 16, '-', pid padded to 7, ' ', '[', then up to the time 25 more.
       let bracket = 0;
-      if (start + 40 < end && buf[start + 16] === DASH && buf[start + 24] === SPACE) {
-        if (buf[start + 25] === 91) bracket = start + 25;
-        else if (buf[start + 25] === PAREN && buf[start + 33] === CLOSE && buf[start + 35] === 91) bracket = start + 35;
+      if (start + 64 < lineEnd && buf[start + 16] === DASH && buf[start + 24] === SPACE) {
+        if (buf[start + 25] === OPEN) bracket = start + 25;
+        else if (buf[start + 25] === PAREN && buf[start + 33] === CLOSE && buf[start + 35] === OPEN) bracket = start + 35;
+        if (buf[bracket + 4] !== SHUT || buf[bracket + 11] !== SPACE || buf[bracket + 17] !== DOT || buf[bracket + 24] !== COLON) bracket = 0;
       }
-      let pid = 0;
-      let cpu = 0;
-      let sec = 0;
-      let nsec = 0;
-      let digits = 0;
-      if (bracket !== 0) {
-        for (q = start + 17; buf[q] >= ZERO && buf[q] <= 57; q++) pid = pid * 10 + buf[q] - ZERO;
-        for (q = bracket + 1; buf[q] >= ZERO && buf[q] <= 57; q++) cpu = cpu * 10 + buf[q] - ZERO;
-        if (buf[q] === 93 && buf[q + 1] === SPACE) {
-          q += 2;
-          // Flags, unless noirq-info left them out: then the time stands here.
-          if (buf[q] !== SPACE) {
-            const flags = q;
-            while (buf[q] > SPACE && q - flags < 8) q++;
-            if (buf[q] !== SPACE) q = flags;
-          }
-          while (buf[q] === SPACE) q++;
-          const clock = q;
-          for (; buf[q] >= ZERO && buf[q] <= 57; q++) sec = sec * 10 + buf[q] - ZERO;
-          if (q > clock && buf[q] === DOT) {
-            let scale = 100000000;
-            for (q++; buf[q] >= ZERO && buf[q] <= 57; q++) {
-              nsec += (buf[q] - ZERO) * scale;
-              scale /= 10;
-              digits++;
-            }
-          }
-          if (q === clock || buf[q] !== COLON || buf[q + 1] !== SPACE || digits > 9) bracket = 0;
-          else q += 2;
-        } else bracket = 0;
-      }
+      let q = bracket + 26;
       if (bracket === 0) {
-        let lineEnd = start;
-        while (buf[lineEnd] !== NEWLINE) lineEnd++;
-        at = lineEnd + 1;
-        const body = this.loose(buf, start, lineEnd);
-        if (body < 0) continue;
-        q = body;
-      } else {
-        p.sec = sec;
-        p.nsec = nsec;
-        p.digits = digits;
-        p.pid = pid;
-        p.cpu = cpu;
+        q = this.loose(buf, start, lineEnd);
+        if (q < 0) continue;
       }
-      // The event's name, for tracepoints; probes are known by their function.
-      let h = 0;
-      const name = q;
-      while (buf[q] !== COLON && buf[q] !== NEWLINE && buf[q] > SPACE) h = hashByte(h, buf[q++]);
-      const nameLength = q - name;
       let used = false;
-      if (buf[q] === COLON && buf[q + 1] === SPACE) {
-        q += 2;
-        if (buf[q] === PAREN) {
-          q = this.probe(buf, q + 1);
-          if (p.fn >= 0) {
-            p.line = summary.lines;
-            p.task = this.name(buf, start, bracket !== 0 ? start + 16 : -1);
-            used = calls.take(p);
-          }
-        } else if (buf[q] === 73 && buf[q + 1] === 79 && buf[q + 4] === 85 && buf[q + 5] === COLON) {
-          p.fn = tracepointTable.find(h, nameLength);
-          if (p.fn >= 0) {
-            q = this.tracepoint(buf, q + 6);
-            p.line = summary.lines;
-            p.task = this.name(buf, start, bracket !== 0 ? start + 16 : -1);
-            used = calls.take(p);
-          }
+      const known = this.event(buf, q, lineEnd);
+      if (known) {
+        if (bracket === 0) {
+          p.task = this.looseName;
+          this.lineStart = -1;
+        } else {
+          let pid = 0;
+          for (let d = start + 17; buf[d] >= ZERO && buf[d] <= 57; d++) pid = pid * 10 + buf[d] - ZERO;
+          p.pid = pid;
+          this.lineStart = start;
+          this.bracket = bracket;
         }
+        p.line = summary.lines;
+        used = calls.take(p);
       }
       if (!used) summary.ignored++;
-      while (buf[q] !== NEWLINE) q++;
-      at = q + 1;
     }
+  }
+
+  /** Task, cpu and time from their columns. */
+  private context(): void {
+    const { p, lineStart: start, bracket } = this;
+    if (start < 0) return;
+    const buf = this.buffer;
+    p.cpu = (buf[bracket + 1] - ZERO) * 100 + (buf[bracket + 2] - ZERO) * 10 + buf[bracket + 3] - ZERO;
+    let sec = 0;
+    for (let q = bracket + 12; q < bracket + 17; q++) if (buf[q] !== SPACE) sec = sec * 10 + buf[q] - ZERO;
+    let us = 0;
+    for (let q = bracket + 18; q < bracket + 24; q++) us = us * 10 + buf[q] - ZERO;
+    p.sec = sec;
+    p.nsec = us * 1000;
+    p.digits = 6;
+    let name = start;
+    while (name < start + 16 && buf[name] === SPACE) name++;
+    this.lastTask = this.string(buf, name, start + 16, this.lastTask);
+    p.task = this.lastTask;
   }
 
   /**
-   * Parses "(func+0x4/0xa0 [module]) key=value …" or "(caller+off/size <- func) …" from behind the parenthesis into `p`;
-   * returns where it stopped. `p.fn` is -1 where the function is of no interest.
+   * Parses "name: (func+0x4/0xa0) key=value …", "name: (caller+off/size <- func) key=value …" or a tracepoint into `p`;
+   * returns whether it is of interest. What stands before the first '+' decides, and is looked up as one word: the event's
+   * name with the function (entry) or with its caller (return); the first such line of a recording is parsed in full.
    */
-  private probe(buf: Buffer, q: number): number {
+  private event(buf: Buffer, name: number, lineEnd: number): boolean {
+    let h = 0;
+    let q = name;
+    while (buf[q] !== COLON && buf[q] > SPACE) h = hashByte(h, buf[q++]);
+    if (buf[q] !== COLON || buf[q + 1] !== SPACE) return false;
+    if (buf[q + 2] !== PAREN) return buf[q + 2] === 73 && this.tracepoint(buf, h, name, q, lineEnd);
+    const open = q + 3;
+    q = open;
+    while (SYMBOL[buf[q]] === 1) h = hashByte(h, buf[q++]);
+    let known = this.known.find(h, q - name);
+    if (known < 0) {
+      known = this.learn(buf, open, lineEnd);
+      if (q > open && this.knownCount < KNOWN_LIMIT) {
+        this.known.add(h, q - name, known);
+        this.knownCount++;
+      }
+    }
+    if (known === UNINTERESTING || !this.calls.wants(known >> 1, known & 1)) return false;
     const { p } = this;
     p.clear();
-    p.fn = -1;
-    let h = 0;
-    let start = q;
-    // The first symbol: the function itself at entry, the caller at return.
-    while (isSymbol(buf[q])) h = hashByte(h, buf[q++]);
-    const firstStart = start;
-    const firstEnd = q;
-    let length = q - start;
-    let isReturn = false;
-    while (buf[q] !== CLOSE && buf[q] !== NEWLINE) {
-      if (buf[q] === LESS && buf[q + 1] === DASH && buf[q + 2] === SPACE) {
-        isReturn = true;
-        q += 3;
-        start = q;
-        h = 0;
-        while (isSymbol(buf[q])) h = hashByte(h, buf[q++]);
-        length = q - start;
-      } else q++;
+    p.fn = known >> 1;
+    p.kind = known & 1 ? LINE.return : LINE.entry;
+    if (known & 1 && q > open) {
+      p.caller = this.string(buf, open, q, this.lastCaller[p.fn]);
+      this.lastCaller[p.fn] = p.caller;
     }
-    if (buf[q] === NEWLINE) return q;
-    q++;
-    p.fn = functionTable.find(h, length);
-    if (p.fn < 0) return q;
-    p.kind = isReturn ? LINE.return : LINE.entry;
-    if (isReturn && firstEnd > firstStart) p.caller = this.symbol(buf, firstStart, firstEnd);
-    return this.fields(buf, q);
+    while (q < lineEnd && buf[q] !== CLOSE) q++;
+    this.fields(buf, q + 1, lineEnd);
+    return true;
+  }
+
+  /** Which function the parenthesis is about: `fn * 2 + isReturn`, or UNINTERESTING. */
+  private learn(buf: Buffer, open: number, lineEnd: number): number {
+    let start = open;
+    let isReturn = false;
+    for (let q = open; q < lineEnd && buf[q] !== CLOSE; q++) {
+      if (buf[q] !== LESS || buf[q + 1] !== DASH || buf[q + 2] !== SPACE) continue;
+      isReturn = true;
+      start = q + 3;
+      break;
+    }
+    let h = 0;
+    let q = start;
+    while (SYMBOL[buf[q]] === 1) h = hashByte(h, buf[q++]);
+    const fn = functionTable.find(h, q - start);
+    return fn < 0 ? UNINTERESTING : fn * 2 + Number(isReturn);
   }
 
   /** Parses " key=value key=value" up to the line end. */
-  private fields(buf: Buffer, q: number): number {
+  private fields(buf: Buffer, from: number, lineEnd: number): void {
     const { p } = this;
-    for (;;) {
+    let q = from;
+    while (q < lineEnd) {
       while (buf[q] === SPACE) q++;
       let h = 0;
       const key = q;
       while (buf[q] !== EQUALS && buf[q] > SPACE) h = hashByte(h, buf[q++]);
       if (buf[q] !== EQUALS) {
-        if (buf[q] === NEWLINE || buf[q] === undefined) return q;
         q++;
         continue;
       }
@@ -310,20 +318,24 @@ export class FtraceText {
       const c = buf[q];
       if (c === QUOTE) {
         const start = ++q;
-        while (buf[q] !== QUOTE && buf[q] !== NEWLINE) q++;
-        if (field === F.dev && buf[q] === QUOTE) p.dev = this.symbol(buf, start, q);
-        if (buf[q] === NEWLINE) return q;
+        while (q < lineEnd && buf[q] !== QUOTE) q++;
+        if (field === F.dev && q < lineEnd) {
+          p.dev = this.string(buf, start, q, this.lastDevice);
+          this.lastDevice = p.dev;
+        }
         q++;
-      } else if (field < 0) {
+      } else if (field === F.dev) {
+        const start = q;
+        while (buf[q] > SPACE) q++;
+        p.dev = this.string(buf, start, q, this.lastDevice);
+        this.lastDevice = p.dev;
+      } else if (field < 0 || (field === F.cookie && p.has(F.ctype))) {
         while (buf[q] > SPACE) q++;
       } else if (c === ZERO && buf[q + 1] === 120) {
         let lo = 0;
         let hi = 0;
         const first = (q += 2);
-        for (; ; q++) {
-          const d = buf[q];
-          const v = d >= ZERO && d <= 57 ? d - ZERO : d >= 97 && d <= 102 ? d - 87 : -1;
-          if (v < 0) break;
+        for (let v = HEX[buf[q]]; v >= 0; v = HEX[buf[++q]]) {
           hi = (hi << 4) | (lo >>> 28);
           lo = (lo << 4) | v;
         }
@@ -344,20 +356,21 @@ export class FtraceText {
     }
   }
 
-  /** Parses the body of an `iommu:*` tracepoint: "iova=0x… - 0x… paddr=0x… size=4096", "device=…", "groupID=0 device=…". */
-  private tracepoint(buf: Buffer, q: number): number {
+  /**
+   * Parses an `iommu:*` tracepoint: "IOMMU: iova=0x… - 0x… paddr=0x… size=4096", "IOMMU: device=…", "IOMMU: groupID=0 device=…".
+   * `h` is the hash of the event's name, `colon` its end. Returns whether it says anything now.
+   */
+  private tracepoint(buf: Buffer, h: number, name: number, colon: number, lineEnd: number): boolean {
     const { p } = this;
+    const fn = tracepointTable.find(h, colon - name);
+    // Most mappings are users' own; the few that matter come inside iommu_dma_prepare_msi.
+    if (fn < 0 || (fn === TP.map && !this.calls.awaitsMap)) return false;
+    if (buf[colon + 7] !== COLON || buf[colon + 8] !== SPACE) return false; // "IOMMU: "
     p.clear();
     p.kind = LINE.tracepoint;
-    let end = q;
-    while (buf[end] !== NEWLINE) end++;
-    const body = buf.toString('latin1', q, end);
-    const device = /(?:^| )device=(\S+)/.exec(body);
-    if (device) p.dev = this.strings.intern(device[1]);
-    const group = /groupID=(\d+)/.exec(body);
-    if (group) p.set(F.grp, Number(group[1]) >>> 0, 0);
-    if (!device) this.fields(buf, q);
-    return end;
+    p.fn = fn;
+    this.fields(buf, colon + 9, lineEnd);
+    return fn === TP.map || p.dev !== 0;
   }
 
   /** A line whose columns are elsewhere; returns where the event starts, or -1 for a line that is no event. */
@@ -395,23 +408,15 @@ export class FtraceText {
     return start + m[0].length;
   }
 
-  private looseName = 0;
-
   private lost(count: number, cpu: number): number {
     this.summary.lost += count;
     this.calls.lost(count, cpu, null);
     return -1;
   }
 
-  /** Number of the task name in the first 16 columns, or of the one `loose` found. */
-  private name(buf: Buffer, start: number, end: number): number {
-    if (end < 0) return this.looseName;
-    while (start < end && buf[start] === SPACE) start++;
-    return this.symbol(buf, start, end);
-  }
-
-  /** Number of the string of these bytes, without making a string when it is known. */
-  private symbol(buf: Buffer, start: number, end: number): number {
+  /** Number of the string of these bytes; `guess` is the one it most likely is. Makes no string when it is known. */
+  private string(buf: Buffer, start: number, end: number, guess: number): number {
+    if (sameBytes(this.strings.values[guess], buf, start, end)) return guess;
     let h = end - start;
     for (let q = start; q < end; q++) h = hashByte(h, buf[q]);
     const n = this.names.get(h);
@@ -422,10 +427,10 @@ export class FtraceText {
   }
 }
 
-/** Bytes of a C symbol; a compiler suffix (.isra.0, .part.0, .constprop.0) ends it. */
-function isSymbol(c: number): boolean {
-  return (c >= 97 && c <= 122) || c === 95 || (c >= ZERO && c <= 57) || (c >= 65 && c <= 90);
-}
+/** 1 for the bytes of a C symbol; a compiler suffix (.isra.0, .part.0, .constprop.0) ends it. */
+const SYMBOL = Uint8Array.from({ length: 256 }, (_, c) => Number(/\w/.test(String.fromCharCode(c)) && c < 128));
+/** Value of a lower-case hex digit, -1 for any other byte. */
+const HEX = Int8Array.from({ length: 256 }, (_, c) => '0123456789abcdef'.indexOf(String.fromCharCode(c)));
 
 function sameBytes(text: string, buf: Buffer, start: number, end: number): boolean {
   if (text.length !== end - start) return false;

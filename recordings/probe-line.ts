@@ -34,6 +34,7 @@ export const F = Object.fromEntries(FIELDS.map((name, n) => [name, n])) as Recor
 const ALIASES: Readonly<Record<string, FieldName>> = {
   domain: 'dom', type: 'dtype', cookie_type: 'ctype', iova_cookie: 'cookie', private_data_owner: 'owner', sw_msi: 'swmsi',
   device: 'dev', group: 'grp', gid: 'grp', pa: 'paddr', phys: 'paddr', address_lo: 'alo', address_hi: 'ahi', lo: 'alo', hi: 'ahi',
+  groupID: 'grp',
   iommu_msi_iova: 'iova_pfn', iommu_msi_shift: 'shift', req_type: 'want', new_domain: 'dom', old: 'old_dom', new: 'dom',
 };
 
@@ -44,6 +45,8 @@ export const TRACEPOINTS = ['map', 'attach_device_to_domain', 'add_device_to_gro
 export const TP = { map: 0, attach_device_to_domain: 1, add_device_to_group: 2, remove_device_from_group: 3 } as const;
 
 export class ProbeLine {
+  /** Fills task, cpu and time, which only lines that become events need; set by the reader, called by `calls.ts`. */
+  complete: () => void = () => {};
   kind = 0;
   /** A number of `FN`, or of `TP` for a tracepoint. */
   fn = -1;
@@ -82,31 +85,37 @@ export class ProbeLine {
   }
 }
 
-/** Names found by hash: the reader hashes bytes as it walks over them and asks once. */
+/** Names found by hash: the reader hashes bytes as it walks over them and asks once. `capacity` is a power of two. */
 export class NameTable {
-  private readonly hashes = new Int32Array(512);
-  private readonly lengths = new Int32Array(512);
-  private readonly values = new Int32Array(512).fill(-1);
+  private readonly mask: number;
+  private readonly hashes: Int32Array;
+  private readonly lengths: Int32Array;
+  private readonly values: Int32Array;
 
-  add(name: string, value: number): void {
-    const h = hashName(name);
-    let at = slot(h);
-    while (this.values[at] >= 0) at = (at + 1) & 511;
+  constructor(capacity: number) {
+    this.mask = capacity - 1;
+    this.hashes = new Int32Array(capacity);
+    this.lengths = new Int32Array(capacity);
+    this.values = new Int32Array(capacity).fill(-1);
+  }
+
+  /** Adds a name by its hash and length. At most half of the capacity may be used. */
+  add(h: number, length: number, value: number): void {
+    let at = (h ^ (h >>> 15)) & this.mask;
+    while (this.values[at] >= 0) at = (at + 1) & this.mask;
     this.hashes[at] = h;
-    this.lengths[at] = name.length;
+    this.lengths[at] = length;
     this.values[at] = value;
   }
 
   /** Value of the name with this hash and length, or -1. */
   find(h: number, length: number): number {
-    for (let at = slot(h); this.values[at] >= 0; at = (at + 1) & 511) {
+    for (let at = (h ^ (h >>> 15)) & this.mask; this.values[at] >= 0; at = (at + 1) & this.mask) {
       if (this.hashes[at] === h && this.lengths[at] === length) return this.values[at];
     }
     return -1;
   }
 }
-
-const slot = (h: number): number => (h ^ (h >>> 15)) & 511;
 
 /** One step of the name hash: call with each byte in turn, starting at 0. */
 export const hashByte = (h: number, byte: number): number => (Math.imul(h, 31) + byte) | 0;
@@ -118,14 +127,15 @@ export function hashName(name: string): number {
   return h;
 }
 
+function nameTable(names: readonly (readonly [string, number])[]): NameTable {
+  const table = new NameTable(512);
+  for (const [name, value] of names) table.add(hashName(name), name.length, value);
+  return table;
+}
+
 /** Function names → `FN`. */
-export const functionTable = new NameTable();
-FUNCTIONS.forEach((name, n) => functionTable.add(name, n));
-functionTable.add('pci_write_msi_msg', FN.__pci_write_msi_msg);
+export const functionTable = nameTable([...FUNCTIONS.map((name, n) => [name, n] as const), ['pci_write_msi_msg', FN.__pci_write_msi_msg]]);
 /** Field names and aliases → `F`. */
-export const fieldTable = new NameTable();
-FIELDS.forEach((name, n) => fieldTable.add(name, n));
-for (const [alias, name] of Object.entries(ALIASES)) fieldTable.add(alias, F[name]);
+export const fieldTable = nameTable([...FIELDS.map((name, n) => [name, n] as const), ...Object.entries(ALIASES).map(([alias, name]) => [alias, F[name]] as const)]);
 /** Tracepoint names → `TP`. */
-export const tracepointTable = new NameTable();
-TRACEPOINTS.forEach((name, n) => tracepointTable.add(name, n));
+export const tracepointTable = nameTable(TRACEPOINTS.map((name, n) => [name, n] as const));
