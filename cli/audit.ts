@@ -23,7 +23,6 @@ export function addAuditCommand(program: Command): void {
       const quiet = options.quiet === true;
       const source = await openSource(path, quiet);
       const chosen = chooseDesign(source.summary, options);
-      announce(chosen, quiet);
       const output = new Output(options.output);
       try {
         const audit = new Audit(chosen.design, chosen.own);
@@ -33,6 +32,7 @@ export function addAuditCommand(program: Command): void {
           for (const n of audit.evict()) addresses.release(n);
         });
         audit.end();
+        announce(chosen, quiet);
         output.write(options.format === 'json' ? auditJson(source.summary, audit) : auditText(source.summary, audit, chosen.why));
         output.close();
         printProblems(source.summary, quiet);

@@ -1,8 +1,10 @@
 /**
  * `import SOURCE --log LOG`: appends a recording to a log, all of it or nothing; the same recording again appends nothing.
  */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UnreadableError } from '../events/problem.ts';
+import type { EventLog } from '../log/event-log.ts';
 import { EXIT, Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
 import { openSource, printProblems } from './source.ts';
 
@@ -17,14 +19,15 @@ export function addImportCommand(program: Command): void {
     .action(async (path: string, options: ImportOptions) => {
       if (options.log.startsWith('nats://')) throw new UnreadableError(`${options.log}: JetStream logs are not supported yet`, 'use a .ledger file');
       if (!options.log.endsWith('.ledger')) throw new UsageError(`--log ${options.log}: a log's name ends in .ledger`);
-      if (path === options.log) throw new UsageError(`${path}: cannot be imported into itself`);
+      if (resolve(path) === resolve(options.log)) throw new UsageError(`${path}: cannot be imported into itself`);
       const quiet = options.quiet === true;
       const source = await openSource(path, quiet);
       const { openLedger } = await import('../log/ledger-store.ts');
       const { importRecording } = await import('../log/import.ts');
-      const log = openLedger(options.log, { write: true });
       const output = new Output(options.output);
+      let log: EventLog | undefined;
       try {
+        log = openLedger(options.log, { write: true });
         const result = await importRecording(log, (consume) => source.read(consume));
         if (options.format === 'json') output.write(`${JSON.stringify({ schema: 'iommu-ledger/import/1', ...result })}\n`);
         else {
@@ -41,7 +44,7 @@ export function addImportCommand(program: Command): void {
         output.discard();
         throw error;
       } finally {
-        await log.close();
+        await log?.close();
       }
     });
 }

@@ -3,7 +3,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { UnreadableError, escapeText } from '../events/problem.ts';
-import { EXIT, UsageError, note } from './io.ts';
+import { EXIT, Output, OutputError, UsageError, note } from './io.ts';
 
 type Add = (program: Command) => void;
 
@@ -21,6 +21,15 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
 
 const ISSUES = 'this is a bug of iommu-ledger; please report it with the lines above and, if you can, the recording';
 
+/** Help goes out like any other result, so that `--help | head` ends quietly; `explain` prints what is wrong. */
+const OUTPUT = { writeOut: printHelp, writeErr: (): void => {} };
+
+function printHelp(text: string): void {
+  const output = new Output(undefined);
+  output.write(text);
+  output.close();
+}
+
 /** Runs the command line; sets the exit status. `argv` is process.argv. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('iommu-ledger')
@@ -28,14 +37,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version('0.1.0')
     .showHelpAfterError(false)
     .exitOverride()
-    .configureOutput({ writeErr: () => {} });
+    .configureOutput(OUTPUT);
   const name = argv.slice(2).find((word) => !word.startsWith('-'));
   const wanted = name !== undefined && Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
   try {
     for (const command of wanted) (await COMMANDS[command]())(program);
-    for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} });
+    for (const command of program.commands) command.exitOverride().configureOutput(OUTPUT);
     if (argv.length <= 2) {
-      process.stdout.write(program.helpInformation());
+      printHelp(program.helpInformation());
       return;
     }
     await program.parseAsync([...argv]);
@@ -48,11 +57,16 @@ export async function main(argv: readonly string[]): Promise<void> {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.clean;
-    note(`iommu-ledger: ${escapeText(error.message.replace(/^error: /, ''))}; see --help`);
+    const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, ' (did you mean $1?)').replace(/\.$/, '');
+    note(`iommu-ledger: ${escapeText(message)}; see --help`);
     return EXIT.usage;
   }
   if (error instanceof UsageError) {
     note(`iommu-ledger: ${escapeText(error.message)}; see --help`);
+    return EXIT.usage;
+  }
+  if (error instanceof OutputError) {
+    note(`iommu-ledger: ${escapeText(error.message)}`);
     return EXIT.usage;
   }
   if (error instanceof UnreadableError) {

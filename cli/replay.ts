@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import { HAS, type EventBatch } from '../events/batch.ts';
+import { escapeJson } from '../events/problem.ts';
 import { renderTime, time as timePattern } from '../events/time.ts';
 import { STATE } from '../machines/states.ts';
 import { Audit } from '../projections/audit.ts';
@@ -39,7 +40,6 @@ export function addReplayCommand(program: Command): void {
       const quiet = options.quiet === true;
       const source = await openSource(path, quiet);
       const chosen = chooseDesign(source.summary, options);
-      announce(chosen, quiet);
       const output = new Output(options.output);
       try {
         const audit = new Audit(chosen.design, chosen.own);
@@ -53,7 +53,9 @@ export function addReplayCommand(program: Command): void {
         let batch: EventBatch;
         if (options.trace && options.format === 'text') {
           audit.onStep = (i, d, before, after, rule) => {
-            const line = traceLine(batch, i, d, audit.incarnations.generation[d], before, after, rule);
+            const generation = audit.incarnations.generation[d];
+            if (wanted?.generation !== undefined && wanted.generation !== generation) return;
+            const line = traceLine(batch, i, d, generation, before, after, rule);
             if (!wanted || line.domain === wanted.domain) output.write(line.text);
           };
         }
@@ -72,6 +74,7 @@ export function addReplayCommand(program: Command): void {
             break;
           }
         });
+        announce(chosen, quiet);
         if (at !== Infinity && at > source.summary.events) throw new UsageError(`--at ${at}: the source ends at position ${source.summary.events}`);
         let views = aliveViews(audit, source.interned, arch);
         if (options.all || wanted) {
@@ -86,7 +89,7 @@ export function addReplayCommand(program: Command): void {
         }
         if (options.format === 'json') {
           const document = { schema: 'iommu-ledger/replay/1', design: audit.design.id, position, time, domains: views };
-          output.write(`${JSON.stringify(document, null, 2)}\n`);
+          output.write(`${escapeJson(JSON.stringify(document, null, 2))}\n`);
         } else if (!options.trace) output.write(replayText(audit.design, position, time, views));
         output.close();
         printProblems(source.summary, quiet);

@@ -2,19 +2,24 @@
  * Opens what the command line calls SOURCE: a recording of any known format, stdin, or a log. Shows progress on a terminal,
  * decides the design, and says on stderr which one was taken and why.
  */
-import { createInterned, type EventBatch, type Interned } from '../events/batch.ts';
+import { BATCH_CAPACITY, HAS, createInterned, type EventBatch, type Interned } from '../events/batch.ts';
+import { KIND } from '../events/event-types.ts';
 import { UnreadableError, escapeText } from '../events/problem.ts';
+import { renderTime } from '../events/time.ts';
+import { addEvidence } from '../events/word-evidence.ts';
 import { DESIGNS, designFromEvidence, findDesign } from '../machines/design-list.ts';
 import type { Design } from '../machines/design.ts';
 import { openRecording } from '../recordings/open-recording.ts';
 import { ProblemList } from '../recordings/problem-list.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
+import { plural } from '../reports/text.ts';
 import { UsageError, note, type CommonOptions } from './io.ts';
 
-/** An open source. `read` delivers every event once; `summary` is complete after it. */
+/** An open source. */
 export interface Source {
   readonly summary: ReadSummary;
   readonly interned: Interned;
+  /** Delivers every event once; `summary` is complete after it. Errors: UnreadableError where nothing could be used. */
   read(consume: (batch: EventBatch) => void): Promise<void>;
   close(): Promise<void>;
 }
@@ -22,7 +27,34 @@ export interface Source {
 /** Opens a SOURCE. Errors: UnreadableError. `quiet` switches the progress line off. */
 export async function openSource(path: string, quiet: boolean): Promise<Source> {
   if (path.startsWith('nats://')) throw new UnreadableError(`${path}: JetStream logs are not supported yet`, 'use a .ledger file');
-  if (path.endsWith('.ledger')) return openLog(path);
+  const source = path.endsWith('.ledger') ? await openLog(path) : await openFile(path, quiet);
+  return {
+    ...source,
+    read: async (consume) => {
+      let found = false;
+      await source.read((batch) => {
+        for (let i = 0; i < batch.length && !found; i++) found = batch.kind[i] !== KIND.recording_started;
+        consume(batch);
+      });
+      if (!found) nothingFound(source.summary);
+    },
+  };
+}
+
+/** A source without one event must not look like a clean one. */
+function nothingFound(summary: ReadSummary): void {
+  const [first] = summary.problems.first;
+  if (first) {
+    const { count } = summary.problems;
+    throw new UnreadableError(`${summary.source}: no event could be read, ${plural(count, 'problem')}; ${count === 1 ? '' : 'the first: '}${first.where}: ${first.message}`, first.hint);
+  }
+  const [message, hint] = summary.format === 'ledger'
+    ? ['the log is empty', 'append to it: iommu-ledger import SOURCE --log FILE.ledger']
+    : ['it has no event of an IOMMU domain', 'were the probes installed and tracing switched on?'];
+  summary.problems.add('no-events', summary.source, message, hint);
+}
+
+async function openFile(path: string, quiet: boolean): Promise<Source> {
   const recording = await openRecording(path);
   return {
     summary: recording.summary,
@@ -42,20 +74,19 @@ export async function openSource(path: string, quiet: boolean): Promise<Source> 
 
 async function openLog(path: string): Promise<Source> {
   const { openLedger } = await import('../log/ledger-store.ts');
-  const { HAS } = await import('../events/batch.ts');
-  const { KIND } = await import('../events/event-types.ts');
-  const { renderTime } = await import('../events/time.ts');
   const log = openLedger(path);
   const interned = createInterned();
   const summary: ReadSummary = {
     source: path, format: 'ledger', kernel: null, lines: 0, events: 0, ignored: 0, lost: 0, from: null, to: null,
     problems: new ProblemList(), fields: new Set(), design: null,
   };
-  // The first event of a log says which design its first recording is of.
-  await log.read(1, 1, interned, (b) => {
-    if (b.kind[0] !== KIND.recording_started) return;
-    if (b.present[0] & HAS.a) summary.kernel = interned.strings.values[b.aLo[0]];
-    if (b.present[0] & HAS.c) summary.design = interned.strings.values[b.cLo[0]];
+  // The first event of a log says which design its first recording is of; where it does not, the first words may.
+  const first = createInterned();
+  await log.read(1, BATCH_CAPACITY, first, (b) => {
+    for (let i = 0; i < b.length; i++) addEvidence(b, i, summary.fields);
+    if (b.position !== 1 || b.kind[0] !== KIND.recording_started) return;
+    if (b.present[0] & HAS.a) summary.kernel = first.strings.values[b.aLo[0]];
+    if (b.present[0] & HAS.c) summary.design = first.strings.values[b.cLo[0]];
   });
   return {
     summary,
@@ -65,10 +96,11 @@ async function openLog(path: string): Promise<Source> {
         summary.events += b.length;
         for (let i = 0; i < b.length; i++) {
           if (b.kind[i] === KIND.events_lost) summary.lost += b.x[i];
-          if ((b.present[i] & HAS.time) === 0) continue;
-          if (summary.from === null || i === b.length - 1) summary.to = renderTime(b.sec[i], b.nsec[i], b.digits[i]);
-          summary.from ??= summary.to;
+          if (summary.from === null && b.present[i] & HAS.time) summary.from = renderTime(b.sec[i], b.nsec[i], b.digits[i]);
         }
+        let last = b.length - 1;
+        while (last >= 0 && (b.present[last] & HAS.time) === 0) last--;
+        if (last >= 0) summary.to = renderTime(b.sec[last], b.nsec[last], b.digits[last]);
         consume(b);
       });
       await log.close();
@@ -99,7 +131,7 @@ export function chooseDesign(summary: ReadSummary, options: CommonOptions): Chos
 /** Returns the design of this id. Errors: UsageError naming the known ones. */
 export function requireDesign(id: string): Design {
   const design = findDesign(id);
-  if (!design) throw new UsageError(`--design ${id}: the designs are ${DESIGNS.map((d) => d.id).join(', ')}`);
+  if (!design) throw new UsageError(`--design ${id}: not one of ${DESIGNS.map((d) => d.id).join(', ')}`);
   return design;
 }
 
@@ -117,15 +149,19 @@ export function announce(chosen: ChosenDesign, quiet: boolean): void {
   if (!quiet) note(`design ${chosen.design.id}: ${escapeText(chosen.why)}`);
 }
 
-/** Prints the problems of a source to stderr: counts, and the first of each kind. */
+/** Prints the problems of a source to stderr: counts, and the first of each kind; then how much the kernel lost. */
 export function printProblems(summary: ReadSummary, quiet: boolean): void {
-  if (quiet || summary.problems.count === 0) return;
+  if (quiet) return;
   for (const [code, count] of summary.problems.byCode()) {
     const first = summary.problems.first.filter((p) => p.code === code);
     note(`problem ${code}: ${count} ${count === 1 ? 'time' : 'times'}`);
-    for (const p of first) note(`  ${escapeText(p.where)}: ${p.message}`);
+    for (const p of first) note(`  ${escapeText(p.where)}: ${escapeText(p.message)}`);
     if (count > first.length) note(`  … and ${count - first.length} more`);
-    note(`  hint: ${first[0].hint}`);
+    note(`  hint: ${escapeText(first[0].hint)}`);
+  }
+  if (summary.lost > 0) {
+    note(`lost events: ${summary.lost}`);
+    note('  hint: give the ring buffer more room (buffer_size_kb), or record fewer events');
   }
 }
 

@@ -18,6 +18,9 @@ export function addVerifyCommand(program: Command): void {
         else output.write(ok ? `ok: ${events} events, the log ends at position ${head}\n` : `damaged: the first bad position is ${firstBad}${message ? ` (${message})` : ''}; ${events} events before it are intact\n`);
         output.close();
         if (!ok) process.exitCode = EXIT.unreadable;
+      } catch (error) {
+        output.discard();
+        throw error;
       } finally {
         await log.close();
       }

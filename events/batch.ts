@@ -88,6 +88,7 @@ export class EventBatch {
     this.kind[i] = kind;
     this.present[i] = 0;
     this.domain[i] = -1;
+    this.errno[i] = 0;
     const w = i * 3;
     this.words[w] = 0;
     this.words[w + 1] = 0;

@@ -3,13 +3,14 @@
  * what is printed and read again is the same row.
  */
 import { HAS, type EventBatch } from './batch.ts';
-import { EVENT_TYPES, EVENT_VERSION, MEMBERS, WORD, WORD_SETS, type Member } from './event-types.ts';
+import { DOMAIN_OPTIONAL, EVENT_TYPES, EVENT_VERSION, MEMBERS, WORD, WORD_SETS, type Member } from './event-types.ts';
+import { escapeJson } from './problem.ts';
 import { hex64 } from './tables.ts';
 import { renderTime } from './time.ts';
 
 /** Returns the JSON object of row `i`, without a newline. Members stand in a fixed order. */
 export function renderEvent(batch: EventBatch, i: number): string {
-  return JSON.stringify(eventObject(batch, i));
+  return escapeJson(JSON.stringify(eventObject(batch, i)));
 }
 
 /** Returns row `i` as the plain object that `renderEvent` prints. */
@@ -25,6 +26,7 @@ export function eventObject(batch: EventBatch, i: number): Record<string, unknow
   const type = EVENT_TYPES[batch.kind[i]];
   out['type'] = type;
   if (batch.domain[i] >= 0) out['domain'] = batch.interned.addresses.text(batch.domain[i]);
+  else if (!DOMAIN_OPTIONAL.has(type)) out['domain'] = '0x0';
   for (const m of MEMBERS[type]) {
     if (present & HAS[m.slot]) out[m.name] = readMember(batch, i, m);
   }

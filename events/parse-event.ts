@@ -25,11 +25,13 @@ export function parseEvent(line: string, batch: EventBatch): string | undefined 
     return (error as Error).message;
   }
   const type = lifted['type'];
-  if (typeof type !== 'string' || !Object.hasOwn(EVENT_SCHEMAS, type)) return `"type": ${JSON.stringify(type)?.slice(0, 80)} is not an event type`;
+  if (type === undefined) return '"type" is missing';
+  if (typeof type !== 'string' || !Object.hasOwn(EVENT_SCHEMAS, type)) return `"type": ${JSON.stringify(type).slice(0, 80)} is not an event type`;
   const parsed = EVENT_SCHEMAS[type as keyof typeof EVENT_SCHEMAS].safeParse(lifted);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    return `"${issue.path.join('.')}": ${issue.message}`;
+    const missing = issue.path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], lifted) === undefined;
+    return `"${issue.path.join('.')}"${missing ? ' is missing' : `: ${issue.message}`}`;
   }
   addEvent(batch, parsed.data as Event);
   return undefined;

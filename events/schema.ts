@@ -7,25 +7,33 @@ import { z } from 'zod';
 import { time as timePattern } from './time.ts';
 import { DOMAIN_OPTIONAL, EVENT_TYPES, EVENT_VERSION, MEMBERS, type EventType, type Form } from './event-types.ts';
 
+const ADDRESS = 'an address is a 0x… hex string of at most 16 digits';
+const TIME = 'a time is decimal seconds, as "173.746083"';
+
 /** `0x…` text ↔ bigint, at most 64 bits. */
 export const address = z.codec(
-  z.string().regex(/^0x[0-9a-fA-F]{1,16}$/, 'an address is a 0x… hex string of at most 16 digits'),
+  z.string(ADDRESS).regex(/^0x[0-9a-fA-F]{1,16}$/, ADDRESS),
   z.bigint().min(0n).max(0xffffffffffffffffn),
   { decode: (text) => BigInt(text), encode: (value) => `0x${value.toString(16)}` },
 );
 
 /** Seconds as decimal text with the recording's own precision. */
-export const time = z.string().regex(timePattern, 'a time is decimal seconds, as "173.746083"').refine((text) => Number.parseInt(text, 10) <= 0xffffffff, 'a time is at most 4294967295 seconds');
+export const time = z.string(TIME).regex(timePattern, TIME).refine((text) => Number.parseInt(text, 10) <= 0xffffffff, 'a time is at most 4294967295 seconds');
 
+const whole = (least: number, most: number): z.ZodNumber => {
+  const form = `a whole number from ${least} to ${most}`;
+  return z.number(form).int(form).min(least, form).max(most, form);
+};
 const u32 = z.union([
-  z.number().int().min(0).max(0xffffffff),
-  z.string().regex(/^0x[0-9a-fA-F]{1,8}$/, 'a number or a 0x… hex string of at most 8 digits').transform(Number),
-]);
+  whole(0, 0xffffffff),
+  z.string().regex(/^0x[0-9a-fA-F]{1,8}$/).transform(Number),
+], 'a whole number from 0 to 4294967295, or a 0x… hex string of at most 8 digits');
 const size = z.union([
-  z.number().int().min(0).transform(BigInt),
-  z.string().regex(/^0x[0-9a-fA-F]{1,16}$/, 'a number or a 0x… hex string').transform(BigInt),
-]);
-const text = z.string().max(4096);
+  whole(0, Number.MAX_SAFE_INTEGER).transform(BigInt),
+  z.string().regex(/^0x[0-9a-fA-F]{1,16}$/).transform(BigInt),
+], 'a whole number of bytes, or a 0x… hex string of at most 16 digits');
+const TEXT = 'a string of at most 4096 characters';
+const text = z.string(TEXT).max(4096, TEXT);
 
 /** Observed words of `struct iommu_domain`; `word` is the packed u32 as the machine reads it. */
 export const words = z.object({
@@ -35,16 +43,16 @@ export const words = z.object({
   word: u32.optional(),
   iova_cookie: address.optional(),
   iova_cookie_type: u32.optional(),
-});
+}, 'an object with the words that were observed');
 
 const common = {
   v: z.literal(EVENT_VERSION),
   time: time.optional(),
-  cpu: z.number().int().min(0).max(0x7fffffff).optional(),
+  cpu: whole(0, 0x7fffffff).optional(),
   task: text.optional(),
-  pid: z.number().int().min(0).max(0x7fffffff).optional(),
-  line: z.number().int().min(1).optional(),
-  errno: z.number().int().min(-4095).max(0).optional(),
+  pid: whole(0, 0x7fffffff).optional(),
+  line: whole(1, Number.MAX_SAFE_INTEGER).optional(),
+  errno: whole(-4095, 0).optional(),
   before: words.optional(),
   after: words.optional(),
   old: words.optional(),

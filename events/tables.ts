@@ -99,7 +99,6 @@ export class StringTable {
     let n = this.numbers.get(value);
     if (n === undefined) {
       if (this.values.length >= StringTable.LIMIT) {
-        if (value === '…') return 0;
         return this.numbers.get('…') ?? this.intern1('…');
       }
       n = this.intern1(value);

@@ -6,14 +6,15 @@
 import type { EventType } from '../events/event-types.ts';
 import type { Outcome, State } from './states.ts';
 
-/** Conditions a kernel check can rest on. */
+/**
+ * Conditions a kernel check can rest on. The first ones are facts of a row, found in one look at it (`domain-rows.ts`);
+ * the others are asked one by one, those about pages only where the domain has one.
+ */
 export const GUARDS = [
   'typeIsNotUnmanaged', // domain->type != IOMMU_DOMAIN_UNMANAGED
   'typeIsNotDma', // !(type & __IOMMU_DOMAIN_DMA_API)
-  'typeIsDma', // the allocated type has __IOMMU_DOMAIN_DMA_API
   'typeIsIdentity', // type == IOMMU_DOMAIN_IDENTITY
   'typeIsNested', // type == IOMMU_DOMAIN_NESTED
-  'typeIsNotNested', // the driver returned another type than IOMMU_DOMAIN_NESTED
   'typeIsStatic', // BLOCKED or IDENTITY: a driver's static object, ops->free is NULL
   'typeIsNotPaging', // !(type & __IOMMU_DOMAIN_PAGING)
   'hasCookie', // iova_cookie != NULL
@@ -21,26 +22,30 @@ export const GUARDS = [
   'cookieWasPut', // the cookie was put and the pointer left in place
   'hasHwpt', // iommufd allocated this domain
   'releasing', // inside iommu_domain_free, which puts the cookie
+  'isUserMapping', // not an MSI page
+  'isDmaBackend', // the page was mapped by iommu_dma_sw_msi (judged under the recording's own design only)
+  'isIommufdBackend', // the page was mapped by iommufd_sw_msi (likewise)
+  // asked one by one
+  'typeIsDma', // the allocated type has __IOMMU_DOMAIN_DMA_API
+  'typeIsNotNested', // the driver returned another type than IOMMU_DOMAIN_NESTED
   'isAttached', // a group still uses the domain
   'hasMappings', // user mappings are left
   'refused', // the recorded kernel answered an errno
   'outOfMemory', // the recorded kernel answered -ENOMEM
   'noIommuDma', // the recorded kernel answered -ENODEV: CONFIG_IOMMU_DMA is off
   'baseIsUnaligned', // base & (PAGE_SIZE - 1)
-  'pageIsListed', // msi_page_list has the doorbell page
-  'pageIsInstalled', // present_sw_msi has the doorbell page
   'msiMapFailed', // the iommu_map of this doorbell page was refused just before
   'nextIovaIsZero', // msi_iova == 0
-  'nextIovaIsMapped', // the page table has a page at msi_iova
-  'isUserMapping', // not an MSI page
-  'isDmaBackend', // the page was mapped by iommu_dma_sw_msi (judged under the recording's own design only)
-  'isIommufdBackend', // the page was mapped by iommufd_sw_msi (likewise)
-  'iovaIsReused', // the IOVA is mapped to another doorbell, and the kernel said 0
-  'iovaIsMapped', // the page table has a page at the IOVA
-  'doorbellIsMapped', // the same doorbell page is mapped at another IOVA
   'isOutsideWindow', // outside [base, base + 1 MiB)
   'physIsNotMasked', // paddr & (size - 1)
   'protIsUnexpected', // not WRITE|NOEXEC|MMIO or READ|WRITE|MMIO
+  // about the domain's MSI pages
+  'pageIsListed', // msi_page_list has the doorbell page
+  'pageIsInstalled', // present_sw_msi has the doorbell page
+  'nextIovaIsMapped', // the page table has a page at msi_iova
+  'iovaIsReused', // the IOVA is mapped to another doorbell, and the kernel said 0
+  'iovaIsMapped', // the page table has a page at the IOVA
+  'doorbellIsMapped', // the same doorbell page is mapped at another IOVA
   'overlapsMsiPage', // the unmapped range covers an MSI page
 ] as const;
 export type Guard = (typeof GUARDS)[number];

@@ -130,13 +130,14 @@ export class DomainRows {
     ROW_COLUMNS.forEach((name, i) => this[name].set(s.columns[i] as never));
   }
 
-  /** Row of the page of this back end that holds a doorbell, or NONE. */
+  /** Row of the page of this back end that holds a doorbell, or NONE; the newest, as list_add puts it at the head. */
   findPage(d: number, backend: number, lo: number, hi: number): number {
     const { pages } = this;
+    let found: number = NONE;
     for (let p = this.pageHead[d]; p !== NONE; p = pages.next[p]) {
-      if (pages.backend[p] === backend && pages.holdsPhys(p, lo, hi)) return p;
+      if (pages.backend[p] === backend && pages.holdsPhys(p, lo, hi)) found = p;
     }
-    return NONE;
+    return found;
   }
 
   addPage(d: number, iovaLo: number, iovaHi: number, physLo: number, physHi: number, sizeLo: number, sizeHi: number, backend: number, position: number): void {
@@ -172,20 +173,48 @@ function anyOverlap(r: DomainRows, d: number, b: EventBatch, i: number): boolean
   return false;
 }
 
-const tests: Readonly<Record<Guard, Test>> = {
-  typeIsNotUnmanaged: (r, d) => r.type[d] !== TYPE_UNKNOWN && r.type[d] !== TYPE.UNMANAGED,
-  typeIsNotDma: (r, d) => r.type[d] !== TYPE_UNKNOWN && (r.type[d] & 2) === 0,
+/** Guards that are facts of a row, by what they depend on. */
+const typeFacts: Readonly<Partial<Record<Guard, (type: number) => boolean>>> = {
+  typeIsNotUnmanaged: (type) => type !== TYPE_UNKNOWN && type !== TYPE.UNMANAGED,
+  typeIsNotDma: (type) => type !== TYPE_UNKNOWN && (type & 2) === 0,
+  typeIsIdentity: (type) => type === TYPE.IDENTITY,
+  typeIsNested: (type) => type === TYPE.NESTED,
+  typeIsStatic: (type) => type === TYPE.BLOCKED || type === TYPE.IDENTITY,
+  typeIsNotPaging: (type) => type !== TYPE_UNKNOWN && (type & 1) === 0,
+};
+const otherFacts: Readonly<Partial<Record<Guard, (cookie: number, flags: number, map: number, own: boolean) => boolean>>> = {
+  hasCookie: (cookie) => cookie !== COOKIE.none,
+  hasNoCookie: (cookie) => cookie === COOKIE.none,
+  cookieWasPut: (_, flags) => (flags & FLAG.cookiePut) !== 0,
+  hasHwpt: (_, flags) => (flags & FLAG.hwpt) !== 0,
+  releasing: (_, flags) => (flags & FLAG.releasing) !== 0,
+  isUserMapping: (_, __, map) => map === MAP.user || map === MAP.uncounted,
+  isDmaBackend: (_, __, map, own) => own && map === MAP.dma,
+  isIommufdBackend: (_, __, map, own) => own && map === MAP.iommufd,
+};
+/** Facts come first in GUARDS, then what is asked, then what is asked about pages. */
+const FACTS = Object.keys(typeFacts).length + Object.keys(otherFacts).length;
+const PAGE_GUARDS = GUARDS.indexOf('pageIsListed');
+
+/** Bits of the facts that hold for a type; index 256 stands for a type that nothing has told. */
+const TYPE_BITS = Int32Array.from({ length: 257 }, (_, type) => typeBits(type === 256 ? TYPE_UNKNOWN : type));
+/** Bits of the other facts, by cookie, the three low flags, kind of mapping and ownness. */
+const OTHER_BITS = Int32Array.from({ length: 256 }, (_, at) => bitsOf(otherFacts, (f) => f(at & 3, (at >> 2) & 7, (at >> 5) & 3, at >= 128)));
+
+function typeBits(type: number): number {
+  return bitsOf(typeFacts, (f) => f(type));
+}
+
+function bitsOf<F>(facts: Readonly<Partial<Record<Guard, F>>>, holds: (f: F) => boolean): number {
+  let bits = 0;
+  for (const [name, f] of Object.entries(facts)) if (holds(f as F)) bits |= 1 << GUARDS.indexOf(name as Guard);
+  return bits;
+}
+
+/** Guards that are asked one by one. */
+const tests: Readonly<Partial<Record<Guard, Test>>> = {
   typeIsDma: (_, __, b, i) => has(b, i, HAS.x) && (b.x[i] & 2) !== 0,
-  typeIsIdentity: (r, d) => r.type[d] === TYPE.IDENTITY,
-  typeIsNested: (r, d) => r.type[d] === TYPE.NESTED,
   typeIsNotNested: (_, __, b, i) => afterType(b, i) !== TYPE_UNKNOWN && afterType(b, i) !== TYPE.NESTED,
-  typeIsStatic: (r, d) => r.type[d] === TYPE.BLOCKED || r.type[d] === TYPE.IDENTITY,
-  typeIsNotPaging: (r, d) => r.type[d] !== TYPE_UNKNOWN && (r.type[d] & 1) === 0,
-  hasCookie: (r, d) => r.cookie[d] !== COOKIE.none,
-  hasNoCookie: (r, d) => r.cookie[d] === COOKIE.none,
-  cookieWasPut: (r, d) => (r.flags[d] & FLAG.cookiePut) !== 0,
-  hasHwpt: (r, d) => (r.flags[d] & FLAG.hwpt) !== 0,
-  releasing: (r, d) => (r.flags[d] & FLAG.releasing) !== 0,
   isAttached: (r, d) => r.attached[d] > 0,
   hasMappings: (r, d) => r.mappedBytes[d] > 0 && r.type[d] === TYPE.UNMANAGED,
   refused: (_, __, b, i, own) => refused(b, i) && recordedTells(b, i, own),
@@ -202,9 +231,6 @@ const tests: Readonly<Record<Guard, Test>> = {
     for (let p = r.pageHead[d]; p !== NONE; p = r.pages.next[p]) if (r.pages.overlaps(p, r.msiNextLo[d], r.msiNextHi[d], PAGE_SIZE, 0)) return true;
     return false;
   },
-  isUserMapping: (r) => r.map === MAP.user || r.map === MAP.uncounted,
-  isDmaBackend: (r, _, __, ___, own) => own && r.map === MAP.dma,
-  isIommufdBackend: (r, _, __, ___, own) => own && r.map === MAP.iommufd,
   iovaIsReused: (r, d, b, i) => {
     if (refused(b, i) || !has(b, i, HAS.b)) return false;
     const { pages } = r;
@@ -362,7 +388,13 @@ const effects: Readonly<Record<Action, Effect>> = {
   },
 };
 
-const TESTS: readonly Test[] = GUARDS.map((name) => tests[name]);
+const TESTS = GUARDS.map((name, n) => {
+  const test = tests[name];
+  if ((n < FACTS) !== (name in typeFacts || name in otherFacts) || (n >= FACTS && !test)) throw new Error(`guard ${name} has no typed-array counterpart`);
+  return test as Test;
+});
+/** Guards that hold only where the recorded kernel answered an errno: 1. Most calls succeed, so these need no test. */
+const ONLY_ON_ERRNO = Uint8Array.from(GUARDS, (name) => Number(name === 'refused' || name === 'outOfMemory' || name === 'noIommuDma'));
 const EFFECTS: readonly Effect[] = ACTIONS.map((name) => effects[name]);
 
 /**
@@ -373,7 +405,22 @@ export function step(table: TransitionTable, r: DomainRows, d: number, event: nu
   let at = table.cells[r.state[d] * table.events + event];
   if (at === NONE) return NONE;
   const c = table.candidates;
-  while (c[at] !== NONE && !TESTS[c[at]](r, d, b, i, own)) at += 4;
+  let guard = c[at];
+  if (guard !== NONE) {
+    const failed = b.errno[i] < 0;
+    const type = r.type[d];
+    const facts =
+      (type < 256 ? TYPE_BITS[type] : type === TYPE_UNKNOWN ? TYPE_BITS[256] : typeBits(type)) |
+      OTHER_BITS[r.cookie[d] | ((r.flags[d] & 7) << 2) | (r.map << 5) | (own ? 128 : 0)];
+    const noPages = r.pageHead[d] === NONE;
+    for (; guard !== NONE; guard = c[(at += 4)]) {
+      if (guard < FACTS) {
+        if ((facts >>> guard) & 1) break;
+      } else if (guard >= PAGE_GUARDS ? !noPages : failed || ONLY_ON_ERRNO[guard] === 0) {
+        if (TESTS[guard](r, d, b, i, own)) break;
+      }
+    }
+  }
   const action = c[at + 1];
   if (action !== NONE) EFFECTS[action](r, d, b, i);
   const target = c[at + 2];

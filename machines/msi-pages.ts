@@ -88,11 +88,19 @@ export class MsiPages {
 
 /** Whether a + b < c + d, without losing a bit: each operand is a 64-bit value as two u32. */
 export function below(aLo: number, aHi: number, bLo: number, bHi: number, cLo: number, cHi: number, dLo: number, dHi: number): boolean {
-  const lo1 = aLo + bLo;
-  const lo2 = cLo + dLo;
-  const hi1 = aHi + bHi + (lo1 > 0xffffffff ? 1 : 0);
-  const hi2 = cHi + dHi + (lo2 > 0xffffffff ? 1 : 0);
-  return hi1 !== hi2 ? hi1 < hi2 : lo1 % 0x100000000 < lo2 % 0x100000000;
+  let lo1 = aLo + bLo;
+  let hi1 = aHi + bHi;
+  if (lo1 > 0xffffffff) {
+    lo1 -= 0x100000000;
+    hi1++;
+  }
+  let lo2 = cLo + dLo;
+  let hi2 = cHi + dHi;
+  if (lo2 > 0xffffffff) {
+    lo2 -= 0x100000000;
+    hi2++;
+  }
+  return hi1 < hi2 || (hi1 === hi2 && lo1 < lo2);
 }
 
 /** Copies `from` into the longer array `to` and returns that. */

@@ -13,6 +13,8 @@ export class Group {
   /** `owner_cnt` of the claims that were seen; null before the first one, when a kernel driver may be bound. */
   claims: number | null = null;
   owner: OwnerKey | null = null;
+  /** Devices that were seen in it. */
+  readonly members: Device[] = [];
 }
 
 /** One `msi_desc` of a device, by its msi_index. */
@@ -32,7 +34,8 @@ export class Msi {
 }
 
 export class Device {
-  group = -1;
+  /** Its group, null while unknown. */
+  group: Group | null = null;
   domain = -1;
   generation = 0;
   /** By msi_index; holes where a message was never seen. */
@@ -45,8 +48,8 @@ export class Device {
 const MSI_LIMIT = 2048;
 
 export interface AttachmentsSnapshot {
-  readonly groups: readonly (readonly [number, Group])[];
-  readonly devices: readonly (readonly [number, Device])[];
+  readonly groups: readonly (readonly [number, Omit<Group, 'members'>])[];
+  readonly devices: readonly (readonly [number, Omit<Device, 'group'> & { readonly group: number | null }])[];
   readonly claimedBy: readonly (readonly [number, OwnerKey])[];
 }
 
@@ -68,6 +71,14 @@ export class Attachments {
     return device;
   }
 
+  /** Puts a device into a group. */
+  join(device: Device, group: Group): void {
+    if (device.group === group) return;
+    if (device.group) leave(device.group, device);
+    device.group = group;
+    group.members.push(device);
+  }
+
   msi(device: Device, index: number): Msi {
     if (index >= MSI_LIMIT) return new Msi(); // no such message: not followed
     return (device.msis[index] ??= new Msi());
@@ -75,11 +86,13 @@ export class Attachments {
 
   /** Drops a device that is gone; returns its group if no other device of it is known, so that its domain is unused. */
   release(name: number, groupId: number): Group | null {
-    const id = groupId >= 0 ? groupId : (this.devices.get(name)?.group ?? -1);
+    const device = this.devices.get(name);
+    const group = device?.group ?? this.groups.get(groupId) ?? null;
     this.devices.delete(name);
-    for (const other of this.devices.values()) if (other.group === id) return null;
-    const group = this.groups.get(id) ?? null;
-    this.groups.delete(id);
+    if (!group) return null;
+    if (device) leave(group, device);
+    if (group.members.length > 0) return null;
+    for (const [id, other] of this.groups) if (other === group) this.groups.delete(id);
     return group;
   }
 
@@ -94,7 +107,14 @@ export class Attachments {
 
   /** Returns everything as plain data. */
   snapshot(): AttachmentsSnapshot {
-    return structuredClone({ groups: [...this.groups], devices: [...this.devices], claimedBy: [...this.claimedBy] });
+    const idOf = new Map([...this.groups].map(([id, group]) => [group, id]));
+    return structuredClone({
+      groups: [...this.groups].map(([id, { domain, generation, claims, owner }]) => [id, { domain, generation, claims, owner }] as const),
+      devices: [...this.devices].map(([name, { group, domain, generation, programmed, msis }]) => [
+        name, { group: group ? (idOf.get(group) ?? null) : null, domain, generation, programmed, msis: [...msis] },
+      ] as const),
+      claimedBy: [...this.claimedBy],
+    });
   }
 
   /** Takes over what `snapshot` returned; only on a fresh object. */
@@ -102,7 +122,8 @@ export class Attachments {
     for (const [id, g] of s.groups) Object.assign(this.group(id), g);
     for (const [name, d] of s.devices) {
       const device = this.device(name);
-      Object.assign(device, { group: d.group, domain: d.domain, generation: d.generation, programmed: d.programmed });
+      if (d.group !== null) this.join(device, this.group(d.group));
+      Object.assign(device, { domain: d.domain, generation: d.generation, programmed: d.programmed });
       d.msis.forEach((msi, index) => msi && Object.assign(this.msi(device, index), msi));
     }
     for (const [pid, owner] of s.claimedBy) this.claimedBy.set(pid, owner);
@@ -114,4 +135,9 @@ export class Attachments {
     this.devices.clear();
     this.claimedBy.clear();
   }
+}
+
+function leave(group: Group, device: Device): void {
+  const at = group.members.indexOf(device);
+  if (at >= 0) group.members.splice(at, 1);
 }

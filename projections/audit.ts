@@ -382,15 +382,15 @@ export class Audit {
     const device = present & HAS.device ? attachments.device(b.device[i]) : null;
     if (present & HAS.group) {
       const group = attachments.group(b.group[i]);
-      if (device) device.group = b.group[i];
+      if (device) attachments.join(device, group);
       this.move(b, i, group, d, generation);
       if (group.owner !== null) {
         this.fdOwner[d] = group.owner;
         this.fdGeneration[d] = generation;
       }
       if (!device) {
-        for (const other of attachments.devices.values()) {
-          if (other.group !== b.group[i] || (other.domain === d && other.generation === generation)) continue;
+        for (const other of group.members) {
+          if (other.domain === d && other.generation === generation) continue;
           other.domain = d;
           other.generation = generation;
           this.checkStale(b, i, other, d);
@@ -398,7 +398,7 @@ export class Audit {
       }
     }
     if (!device) return;
-    if (device.group < 0) this.move(b, i, device, d, generation);
+    if (!device.group) this.move(b, i, device, d, generation);
     device.domain = d;
     device.generation = generation;
     this.checkStale(b, i, device, d);
@@ -418,7 +418,7 @@ export class Audit {
     this.releasesSeen = true;
     const device = this.attachments.devices.get(b.device[i]);
     const group = this.attachments.release(b.device[i], b.present[i] & HAS.group ? b.group[i] : -1);
-    for (const holder of [group, device && device.group < 0 ? device : null]) {
+    for (const holder of [group, device && !device.group ? device : null]) {
       if (holder && holder.domain >= 0 && this.incarnations.generation[holder.domain] === holder.generation) {
         step(this.table, this.rows, holder.domain, DETACHED, b, i, this.own);
       }
@@ -429,8 +429,7 @@ export class Audit {
     const { attachments } = this;
     if (b.present[i] & HAS.group) return attachments.group(b.group[i]);
     if ((b.present[i] & HAS.device) === 0) return null;
-    const { group } = attachments.device(b.device[i]);
-    return group >= 0 ? attachments.group(group) : null;
+    return attachments.device(b.device[i]).group;
   }
 
   private claimed(b: EventBatch, i: number): void {
@@ -514,6 +513,8 @@ export class Audit {
     if (b.present[i] & HAS.errno && b.errno[i] < 0) return;
     if (rows.map === MAP.dma) {
       if (rows.cookie[d] !== COOKIE.msi || (rows.flags[d] & FLAG.msiNextKnown) === 0) return;
+      // A doorbell that has its page gets no other one: msi-duplicate-doorbell says so, there is no IOVA to predict.
+      if (b.present[i] & HAS.b && rows.findPage(d, MAP.dma, b.bLo[i], b.bHi[i]) !== NONE) return;
       this.checkIova(b, i, d, b.aLo[i], b.aHi[i], rows.msiNextLo[d], rows.msiNextHi[d]);
       return;
     }

@@ -27,7 +27,7 @@ export class ByteSource {
     const stat = fstatSync(this.fd);
     if (stat.isDirectory()) {
       this.close();
-      throw new UnreadableError(`${path}: is a directory`, 'name the recording inside it');
+      throw new UnreadableError(`${this.name}: is a directory`, 'name the recording inside it');
     }
     this.sizeBytes = stat.isFile() ? stat.size : null;
     const first = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -66,7 +66,7 @@ export class ByteSource {
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EOF') return 0;
-        if (code !== 'EAGAIN') throw new UnreadableError(`${this.name}: ${code}`, 'the file cannot be read');
+        if (code !== 'EAGAIN') throw new UnreadableError(`${this.name}: cannot be read: ${code}`, 'copy it to a file first, and check that the copy is whole');
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
       }
     }

@@ -107,6 +107,8 @@ export class Calls {
   private lastKey = 0;
   private lastTask: Task | undefined;
   private lastDomain = -1;
+  /** The line of a probe that was taken last. */
+  private readonly last = { fn: -1, probe: 0, kind: 0, pid: 0, lo: 0, hi: 0 };
 
   /** `flush` is called when the batch is full and must empty it. */
   constructor(batch: EventBatch, flush: () => void) {
@@ -117,9 +119,25 @@ export class Calls {
 
   /** Takes one probe line; returns whether it said anything. */
   take(p: ProbeLine): boolean {
+    if (p.kind !== LINE.tracepoint && this.repeats(p)) return false;
     const used = p.kind === LINE.tracepoint ? this.tracepoint(p) : p.kind === LINE.entry ? this.enter(p) : this.leave(p);
     if (used) this.used++;
     return used;
+  }
+
+  /** Whether this is what another probe on the same function prints of the call in the line before. */
+  private repeats(p: ProbeLine): boolean {
+    const { last } = this;
+    const lo = p.has(F.dom) ? p.lo[F.dom] : 0;
+    const hi = p.has(F.dom) ? p.hi[F.dom] : 0;
+    if (p.fn === last.fn && p.probe !== last.probe && p.kind === last.kind && p.pid === last.pid && lo === last.lo && hi === last.hi) return true;
+    last.fn = p.fn;
+    last.probe = p.probe;
+    last.kind = p.kind;
+    last.pid = p.pid;
+    last.lo = lo;
+    last.hi = hi;
+    return false;
   }
 
   /** Events were lost: no call that was under way can be paired any more. */
@@ -215,7 +233,7 @@ export class Calls {
       case FN.iommu_dma_prepare_msi: {
         this.preparing++;
         const frame = this.push(p);
-        this.keepA(frame, p, F.msi_addr);
+        this.keepA(frame, p, doorbell(p));
         frame.device = p.dev;
         frame.msiIndex = p.has(F.msi_index) ? p.lo[F.msi_index] : -1;
         if (frame.domain < 0) this.preparingUnknown = true;
@@ -233,7 +251,7 @@ export class Calls {
       }
       case FN.__iommu_group_set_domain_internal: {
         const frame = this.push(p);
-        frame.group = p.has(F.grp) ? p.lo[F.grp] : -1;
+        frame.group = groupOf(p);
         frame.oldDomain = this.domain(p, F.old_dom);
         this.save(frame.old, p, OLD_FIELDS);
         this.task(p).lastAttachDomain = -1;
@@ -443,14 +461,14 @@ export class Calls {
       b.present[m] |= HAS.a | HAS.b | HAS.c | HAS.errno | HAS.caller;
     }
     const i = this.add(KIND.iommu_dma_prepare_msi, p);
-    b.domain[i] = frame ? frame.domain : -1;
+    b.domain[i] = frame && frame.domain >= 0 ? frame.domain : this.domain(p, F.dom);
     this.device(i, p.dev || (frame ? frame.device : 0));
     const index = p.has(F.msi_index) ? p.lo[F.msi_index] : frame ? frame.msiIndex : -1;
     if (index >= 0) {
       b.x[i] = index;
       b.present[i] |= HAS.x;
     }
-    if (p.has(F.msi_addr)) this.address(i, p, F.msi_addr);
+    if (p.has(doorbell(p))) this.address(i, p, doorbell(p));
     else if (frame?.hasA) this.setA(i, frame.aLo, frame.aHi);
     this.errno(i, p);
     if (p.has(F.iova_pfn) && p.has(F.shift) && p.int(F.ret) === 0) {
@@ -469,6 +487,7 @@ export class Calls {
       b.present[i] |= HAS.b | HAS.y;
     }
     if (frame) this.restore(i, BEFORE, frame.before);
+    this.words(i, AFTER, p, OWN);
     return true;
   }
 
@@ -538,7 +557,7 @@ export class Calls {
       this.restore(i, BEFORE, frame.before);
     }
     if (this.domain(p, F.cur_dom) === domain) this.words(i, AFTER, p, CUR_FIELDS);
-    task.lastSetGroup = p.has(F.grp) ? p.lo[F.grp] : -1;
+    task.lastSetGroup = groupOf(p);
     task.lastSetDomain = domain;
     task.lastSetErrno = p.int(F.ret);
     return true;
@@ -548,7 +567,7 @@ export class Calls {
   private attachApi(p: ProbeLine): boolean {
     const task = this.task(p);
     const domain = this.domain(p, F.dom);
-    const group = p.has(F.grp) ? p.lo[F.grp] : -1;
+    const group = groupOf(p);
     if (domain < 0) return false;
     if (task.lastSetGroup === group && task.lastSetDomain === domain && task.lastSetErrno === p.int(F.ret)) return true;
     const i = this.add(KIND.iommu_group_set_domain, p);
@@ -664,7 +683,8 @@ export class Calls {
   }
 
   private group(i: number, p: ProbeLine, otherwise: number): void {
-    const group = p.has(F.grp) ? p.lo[F.grp] : otherwise;
+    const own = groupOf(p);
+    const group = own >= 0 ? own : otherwise;
     if (group < 0) return;
     this.batch.group[i] = group;
     this.batch.present[i] |= HAS.group;
@@ -745,6 +765,16 @@ function wordsPresent(p: ProbeLine, f: WordFields): number {
     if (p.has(f.cktype) && isCookie && isPointer(p.lo[f.cookie], p.hi[f.cookie]) && p.lo[f.cktype] < 2) has |= WORD.iova_cookie_type;
   }
   return has;
+}
+
+/** Group id that the line tells, or -1; `group` may be a pointer. */
+function groupOf(p: ProbeLine): number {
+  return p.has(F.grp) && p.hi[F.grp] === 0 ? p.lo[F.grp] : -1;
+}
+
+/** The field that holds the doorbell of iommu_dma_prepare_msi, which some call `pa`. */
+function doorbell(p: ProbeLine): number {
+  return p.has(F.msi_addr) ? F.msi_addr : F.paddr;
 }
 
 /** Neither NULL nor ERR_PTR. */

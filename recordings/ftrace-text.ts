@@ -11,7 +11,7 @@ import type { ByteSource } from './byte-source.ts';
 import { CHUNK_BYTES } from './byte-source.ts';
 import { Calls } from './calls.ts';
 import { quote } from './problem-list.ts';
-import { F, FUNCTIONS, LINE, NameTable, ProbeLine, TP, fieldTable, functionTable, hashByte, tracepointTable } from './probe-line.ts';
+import { F, FUNCTIONS, LINE, NameTable, ProbeLine, TP, TRACEPOINTS, fieldTable, functionTable, hashByte, tracepointTable } from './probe-line.ts';
 import type { ReadSummary } from './recording.ts';
 
 const NEWLINE = 10;
@@ -28,16 +28,23 @@ const LESS = 60;
 const OPEN = 91;
 const SHUT = 93;
 
+/** What user space writes to trace_marker: free text, which may look like a probe's. */
+const MARKER = 'tracing_mark_write';
 /** Value of `known` for a probe that says nothing about ownership. */
 const UNINTERESTING = FUNCTIONS.length * 2;
 /** Event names with function or caller that are remembered; raw addresses as callers could be without end. */
 const KNOWN_LIMIT = 2048;
+/** Keys of one probe whose order is remembered; the last place stays empty. */
+const KEYS_KEPT = 20;
+const KEYS = (KNOWN_LIMIT + 1 + TRACEPOINTS.length) * KEYS_KEPT;
 
 /** A line longer than this is no trace line. */
 const MAX_LINE = 1 << 16;
 
 /** "comm-pid (tgid) [cpu] flags time: " wherever the columns are not at their usual place. */
 const LOOSE = /^ *(.*?)-(\d{1,7}) +(?:\(([ \d-]+)\) +)?\[(\d+)\] (?:([^ ]{3,8}) +)?(\d+)(?:\.(\d{1,9}))?: /s;
+/** The same with comm in its 16 columns, as every comm of a kernel is, whatever stands in it. */
+const COLUMNS = new RegExp(LOOSE.source.replace('-', '(?<=^.{16})-'), 's');
 /** latency-format: comm cut to 8, cpu and flags in one word, microseconds since the first event. */
 const LATENCY = /^ *(.{1,16}?)-(\d{1,7}) +(\d{1,4})([^ \d][^ ]{3,6}) +(\d+)us[^ :]? ?: /s;
 const LOST = /^CPU:(\d+) \[LOST (\d+) EVENTS\]/;
@@ -78,6 +85,11 @@ export class FtraceText {
   private readonly names = new Map<number, number>();
   private readonly known = new NameTable(KNOWN_LIMIT * 4);
   private knownCount = 0;
+  /** `fn * 2 + isReturn` or UNINTERESTING of each entry; the one behind the last is for those there was no room for. */
+  private readonly probes = new Int32Array(KNOWN_LIMIT + 1);
+  private readonly keyLength = new Uint8Array(KEYS);
+  private readonly keyEnds = new Uint16Array(KEYS);
+  private readonly keyField = new Int16Array(KEYS);
   private skipLong = false;
   private looseName = 0;
   private buffer: Buffer = Buffer.alloc(0);
@@ -220,6 +232,7 @@ export class FtraceText {
           p.pid = pid;
           this.lineStart = start;
           this.bracket = bracket;
+          if (pid === 0) p.cpu = this.cpu(); // idle tasks are told apart by their CPU
         }
         p.line = summary.lines;
         used = calls.take(p);
@@ -228,12 +241,17 @@ export class FtraceText {
     }
   }
 
+  private cpu(): number {
+    const { buffer: buf, bracket } = this;
+    return (buf[bracket + 1] - ZERO) * 100 + (buf[bracket + 2] - ZERO) * 10 + buf[bracket + 3] - ZERO;
+  }
+
   /** Task, cpu and time from their columns. */
   private context(): void {
     const { p, lineStart: start, bracket } = this;
     if (start < 0) return;
     const buf = this.buffer;
-    p.cpu = (buf[bracket + 1] - ZERO) * 100 + (buf[bracket + 2] - ZERO) * 10 + buf[bracket + 3] - ZERO;
+    p.cpu = this.cpu();
     let sec = 0;
     for (let q = bracket + 12; q < bracket + 17; q++) if (buf[q] !== SPACE) sec = sec * 10 + buf[q] - ZERO;
     let us = 0;
@@ -259,32 +277,35 @@ export class FtraceText {
     if (buf[q] !== COLON || buf[q + 1] !== SPACE) return false;
     if (buf[q + 2] !== PAREN) return buf[q + 2] === 73 && this.tracepoint(buf, h, name, q, lineEnd);
     const open = q + 3;
+    const event = h;
     q = open;
     while (SYMBOL[buf[q]] === 1) h = hashByte(h, buf[q++]);
-    let known = this.known.find(h, q - name);
-    if (known < 0) {
-      known = this.learn(buf, open, lineEnd);
-      if (q > open && this.knownCount < KNOWN_LIMIT) {
-        this.known.add(h, q - name, known);
-        this.knownCount++;
-      }
+    // What was learnt of this word: number of the entry, and in it what the probe is.
+    let entry = this.known.find(h, q - name);
+    if (entry < 0) {
+      entry = q > open && this.knownCount < KNOWN_LIMIT ? this.knownCount++ : KNOWN_LIMIT;
+      this.probes[entry] = this.learn(buf, name, open, lineEnd);
+      if (entry < KNOWN_LIMIT) this.known.add(h, q - name, entry);
     }
+    const known = this.probes[entry];
     if (known === UNINTERESTING || !this.calls.wants(known >> 1, known & 1)) return false;
     const { p } = this;
     p.clear();
     p.fn = known >> 1;
     p.kind = known & 1 ? LINE.return : LINE.entry;
+    p.probe = known & 1 ? event : hashByte(event, buf[q + 3]); // kprobes stand at +0x0, fprobes at +0x4
     if (known & 1 && q > open) {
       p.caller = this.string(buf, open, q, this.lastCaller[p.fn]);
       this.lastCaller[p.fn] = p.caller;
     }
     while (q < lineEnd && buf[q] !== CLOSE) q++;
-    this.fields(buf, q + 1, lineEnd);
+    this.fields(buf, q + 1, lineEnd, entry === KNOWN_LIMIT ? KEYS : entry * KEYS_KEPT);
     return true;
   }
 
   /** Which function the parenthesis is about: `fn * 2 + isReturn`, or UNINTERESTING. */
-  private learn(buf: Buffer, open: number, lineEnd: number): number {
+  private learn(buf: Buffer, name: number, open: number, lineEnd: number): number {
+    if (buf.toString('latin1', name, open - 3) === MARKER) return UNINTERESTING;
     let start = open;
     let isReturn = false;
     for (let q = open; q < lineEnd && buf[q] !== CLOSE; q++) {
@@ -300,21 +321,37 @@ export class FtraceText {
     return fn < 0 ? UNINTERESTING : fn * 2 + Number(isReturn);
   }
 
-  /** Parses " key=value key=value" up to the line end. */
-  private fields(buf: Buffer, from: number, lineEnd: number): void {
-    const { p } = this;
+  /**
+   * Parses " key=value key=value" up to the line end. A probe prints its keys in the order of its definition, so the n-th key
+   * is most likely the one that stood there before: `order` is where the keys of this probe are remembered.
+   */
+  private fields(buf: Buffer, from: number, lineEnd: number, order: number): void {
+    const { p, keyLength, keyEnds, keyField } = this;
     let q = from;
+    let n = order;
     while (q < lineEnd) {
       while (buf[q] === SPACE) q++;
-      let h = 0;
       const key = q;
-      while (buf[q] !== EQUALS && buf[q] > SPACE) h = hashByte(h, buf[q++]);
-      if (buf[q] !== EQUALS) {
+      const length = keyLength[n];
+      let field: number;
+      if (length > 0 && buf[key + length] === EQUALS && keyEnds[n] === ((buf[key] << 8) | buf[key + length - 1])) {
+        field = keyField[n++];
+        q = key + length + 1;
+      } else {
+        let h = 0;
+        while (buf[q] !== EQUALS && buf[q] > SPACE) h = hashByte(h, buf[q++]);
+        if (buf[q] !== EQUALS) {
+          q++;
+          continue;
+        }
+        field = fieldTable.find(h, q - key);
+        if (q - key < 64 && n < order + KEYS_KEPT - 1) {
+          keyLength[n] = q - key;
+          keyEnds[n] = (buf[key] << 8) | buf[q - 1];
+          keyField[n++] = field;
+        }
         q++;
-        continue;
       }
-      const field = fieldTable.find(h, q - key);
-      q++;
       const c = buf[q];
       if (c === QUOTE) {
         const start = ++q;
@@ -369,7 +406,7 @@ export class FtraceText {
     p.clear();
     p.kind = LINE.tracepoint;
     p.fn = fn;
-    this.fields(buf, colon + 9, lineEnd);
+    this.fields(buf, colon + 9, lineEnd, (KNOWN_LIMIT + 1 + fn) * KEYS_KEPT);
     return fn === TP.map || p.dev !== 0;
   }
 
@@ -386,7 +423,7 @@ export class FtraceText {
     }
     if ((m = LOST.exec(text))) return this.lost(Number(m[2]), Number(m[1]));
     if ((m = LOST_UNCOUNTED.exec(text))) return this.lost(1, Number(m[1]));
-    if ((m = LOOSE.exec(text))) {
+    if ((m = (buf[start + 16] === DASH ? COLUMNS.exec(text) : null) ?? LOOSE.exec(text))) {
       p.sec = Number(m[6]);
       p.nsec = Number((m[7] ?? '').padEnd(9, '0'));
       p.digits = (m[7] ?? '').length;
@@ -399,12 +436,12 @@ export class FtraceText {
       p.cpu = Number(m[3]);
     } else {
       summary.ignored++;
-      // Stack traces, blank lines, and the rest of a line that a string with a newline split.
-      if (!/^ => |^\s*$|^"$|^[^ ]{0,64}"$/.test(text)) this.problem('unreadable-line', `not a trace line: ${quote(text)}`, 'is this still the text of the tracefs trace file?');
+      // Stack traces, blank lines, and the rest of a line that a string with a newline split; also where line ends are CRLF.
+      if (!/^ => |^\s*$|^[^ ]{0,64}"\r?$/.test(text)) this.problem('unreadable-line', `not a trace line: ${quote(text)}`, 'is this still the text of the tracefs trace file?');
       return -1;
     }
     p.pid = Number(m[2]);
-    this.looseName = this.strings.intern(m[1]);
+    this.looseName = this.strings.intern(Buffer.from(m[1], 'latin1').toString('utf8'));
     return start + m[0].length;
   }
 

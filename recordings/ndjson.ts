@@ -3,9 +3,10 @@
  * A line that is no event is a problem with its line number; the others are used.
  */
 import { HAS, EventBatch, type Interned } from '../events/batch.ts';
-import { KIND, WORD } from '../events/event-types.ts';
+import { KIND } from '../events/event-types.ts';
 import { renderTime } from '../events/time.ts';
 import { parseEvent } from '../events/parse-event.ts';
+import { addEvidence } from '../events/word-evidence.ts';
 import type { ByteSource } from './byte-source.ts';
 import { CHUNK_BYTES } from './byte-source.ts';
 import { quote } from './problem-list.ts';
@@ -15,6 +16,7 @@ const NEWLINE = 10;
 /** A line longer than this is refused. */
 const MAX_LINE = 1 << 20;
 
+/** The reader of one source of NDJSON events. */
 export class NdjsonEvents {
   private readonly source: ByteSource;
   private readonly summary: ReadSummary;
@@ -32,11 +34,11 @@ export class NdjsonEvents {
     let total = 0;
     let skipping = false;
     const line = (start: number, end: number): void => {
-      this.summary.lines++;
       if (skipping) {
         skipping = false;
         return;
       }
+      this.summary.lines++;
       this.line(buffer.toString('utf8', start, end), consume);
     };
     for (;;) {
@@ -53,7 +55,11 @@ export class NdjsonEvents {
       buffer.copyWithin(0, start, end);
       kept = end - start;
       if (kept >= MAX_LINE) {
-        if (!skipping) this.problem('line-too-long', `a line of more than ${MAX_LINE} bytes: ${quote(buffer.toString('utf8', 0, 80))}`);
+        if (!skipping) {
+          this.summary.lines++;
+          this.summary.ignored++;
+          this.problem('line-too-long', `a line of more than ${MAX_LINE} bytes: ${quote(buffer.toString('utf8', 0, 80))}`);
+        }
         skipping = true;
         kept = 0;
       }
@@ -84,11 +90,7 @@ export class NdjsonEvents {
     }
     if (b.kind[i] === KIND.events_lost) s.lost += b.x[i];
     if (b.kind[i] === KIND.recording_started && b.present[i] & HAS.a) s.kernel ??= b.interned.strings.values[b.aLo[i]];
-    for (let w = i * 3; w < i * 3 + 3; w++) {
-      if (b.words[w] & WORD.cookie_type) s.fields.add('cookie_type');
-      if (b.words[w] & WORD.private_data_owner) s.fields.add('private_data_owner');
-      if (b.words[w] & WORD.iova_cookie_type) s.fields.add('iova_cookie_type');
-    }
+    addEvidence(b, i, s.fields);
   }
 
   private flush(consume: (batch: EventBatch) => void): void {

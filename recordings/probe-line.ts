@@ -50,6 +50,8 @@ export class ProbeLine {
   kind = 0;
   /** A number of `FN`, or of `TP` for a tracepoint. */
   fn = -1;
+  /** Tells two probes on one function apart: hash of the event's name, and of the place in the function at an entry. */
+  probe = 0;
   line = 0;
   sec = 0;
   nsec = 0;

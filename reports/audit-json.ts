@@ -1,6 +1,7 @@
 /**
  * The audit as JSON (CONTRACT "audit --format json").
  */
+import { escapeJson } from '../events/problem.ts';
 import type { Audit } from '../projections/audit.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 
@@ -16,7 +17,7 @@ export function auditJson(summary: ReadSummary, audit: Audit): string {
     findings: audit.findings.sorted(),
     ...(audit.findings.count > audit.findings.list.length && { unlisted: audit.findings.count - audit.findings.list.length }),
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  return `${escapeJson(JSON.stringify(document, null, 2))}\n`;
 }
 
 /** What was read, as every JSON report shows it. */

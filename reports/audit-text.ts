@@ -23,7 +23,7 @@ export function auditText(s: ReadSummary, audit: Audit, why: string): string {
     ...(s.kernel === null ? [] : [`kernel ${escapeText(s.kernel)}`]),
     ...(s.lines > 0 ? [plural(s.lines, 'line')] : []),
     plural(s.events, 'event'),
-    ...(s.lines > 0 ? [`${s.ignored} lines of no use`] : []),
+    ...(s.lines > 0 ? [`${plural(s.ignored, 'line')} of no use`] : []),
     ...(s.problems.count > 0 ? [plural(s.problems.count, 'problem')] : []),
   ].join(', '));
   if (s.from !== null) field('time', `${s.from} .. ${s.to} s`);
