@@ -60,9 +60,15 @@ const common = {
 
 const FORMS: Readonly<Record<Form, z.ZodType>> = { address, size, number: u32, string: text };
 
+/** Group ids are C ints, and their column is signed. */
+const group = whole(0, 0x7fffffff);
+
 function schemaOf(type: EventType) {
   const shape: Record<string, z.ZodType> = {};
-  for (const m of MEMBERS[type]) shape[m.name] = m.required ? FORMS[m.form] : FORMS[m.form].optional();
+  for (const m of MEMBERS[type]) {
+    const form = m.slot === 'group' ? group : FORMS[m.form];
+    shape[m.name] = m.required ? form : form.optional();
+  }
   return z.object({
     ...common,
     type: z.literal(type),

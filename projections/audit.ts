@@ -98,6 +98,11 @@ export class Audit {
       });
   }
 
+  /** Whether what was recorded last is of this design, so that conformance is judged. */
+  get isOwn(): boolean {
+    return this.own;
+  }
+
   /** Folds a batch. Order: as recorded. `upTo` is the last position that counts. */
   apply(b: EventBatch, upTo: number = Infinity): void {
     this.batch = b;
@@ -239,14 +244,15 @@ export class Audit {
         expected: errno === NO_ERRNO ? {} : { errno },
         observed: this.observedOf(b, i),
       };
-      if (agrees || (errno === NO_ERRNO && own)) {
+      if (agrees) {
         this.found(id, b, i, d, { ...refused, severity: 'info', outcome: 'rejected', message: `${sentence}${this.takenBy(d)}: refused${recorded < 0 && recorded !== NO_ERRNO ? ` with ${errnoText(recorded)}` : ''}, as ${this.design.id} does` });
         return false;
       }
       if (own) {
         // The kernel accepted what its design refuses.
-        this.found(id, b, i, d, { ...refused, outcome: 'undetected', after: this.acceptedState(b.kind[i], after), message: `${sentence}: ${this.design.id} answers ${errnoText(errno)}, the kernel accepted it` });
         const state = this.acceptedState(b.kind[i], after);
+        const outcome = state !== before && before !== STATE.unowned ? 'overwrites' : 'undetected';
+        this.found(id, b, i, d, { ...refused, outcome, after: state, message: `${sentence}: ${this.design.id} ${errno === NO_ERRNO ? 'warns and does nothing' : `answers ${errnoText(errno)}`}, the kernel accepted it` });
         if (state !== after) this.force(b, i, d, state);
         return true;
       }

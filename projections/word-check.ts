@@ -64,7 +64,8 @@ export class WordCheck {
       if (has & WORD.iova_cookie) {
         compared = true;
         const cookie = this.cookieOf(b, w);
-        if (cookie !== NONE && cookie !== rows.cookie[d]) this.mismatch();
+        // A pointer whose kind is not told is at least a cookie.
+        if (cookie === NONE ? rows.cookie[d] === COOKIE.none : cookie !== rows.cookie[d]) this.mismatch();
       }
       return compared;
     }

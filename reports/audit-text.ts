@@ -30,7 +30,7 @@ export function auditText(s: ReadSummary, audit: Audit, why: string): string {
   if (s.lost > 0) field('lost', `${plural(s.lost, 'event')}: owners are unknown after a loss until they are observed again; what happened inside it is not judged`);
   field('domains', String(audit.incarnations.count));
   field('checked', `${plural(checked.errno, 'errno')}, ${plural(checked.words, 'word')}, ${plural(checked.iovas, 'MSI IOVA')}, ${plural(checked.addresses, 'programmed address').replace(/addresss$/, 'addresses')}`);
-  if (checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
+  if (audit.isOwn && checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
     field('', 'nothing could be compared: no finding means nothing here');
   }
   out.push('');
@@ -49,7 +49,7 @@ export function findingText(f: Finding): string {
   out.push(`${f.severity === 'info' ? 'info' : f.severity.toUpperCase()} ${f.rule} (${where})`);
   const errno = f.observed['errno'];
   const call = `${f.event}()${typeof errno === 'number' ? ` = ${errnoText(errno)}` : ''}`;
-  out.push(`  ${[f.time, f.cpu === null ? null : `[${String(f.cpu).padStart(3, '0')}]`, taskText(f.task, f.pid), call].filter(Boolean).join(' ')}`);
+  out.push(`  ${[f.time, f.cpu === null ? null : `[${String(f.cpu).padStart(3, '0')}]`, f.task === null && f.pid === null ? null : taskText(f.task, f.pid), call].filter(Boolean).join(' ')}`);
   if (f.domain !== null) {
     const states = f.before === null ? '' : f.before === f.after ? `  ${f.before}` : `  ${f.before} -> ${f.after}`;
     out.push(`  domain ${f.domain}#${f.generation}${states}`);

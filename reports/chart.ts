@@ -3,8 +3,9 @@
  * refusals as loops with their errno, silent overwrites apart. Bytes are deterministic: machine order throughout.
  */
 import type { Design } from '../machines/design.ts';
+import { guards, initialContext, type DomainContext, type MachineEvent } from '../machines/domain-context.ts';
 import { DOMAIN_CALLS, decisionsOf, verdictOf } from '../machines/ownership.ts';
-import { STATES, errnoText, type State } from '../machines/states.ts';
+import { STATES, TYPE, errnoText, type MachineEventType, type State } from '../machines/states.ts';
 
 /** What an edge stands for; decides how it is drawn. */
 export type EdgeKind = 'accepted' | 'refused' | 'fault';
@@ -25,30 +26,43 @@ export interface Chart {
 
 const REFUSALS = new Set(['rejected', 'rejected-warn', 'ignored-warn']);
 const FAULTS = new Set(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion', 'null-deref', 'bug']);
-/** Calls that change no owner: they would only add loops without a word. */
-const QUIET_LOOPS = new Set(['iommu_map', 'iommu_unmap', 'iommu_group_set_domain']);
-/** Calls that the chart leaves out of the `unknown` state: there nothing is judged. */
-const FROM_UNKNOWN = new Set(['iommu_domain_alloc', 'iommufd_hwpt_paging_alloc', 'iommufd_hwpt_nested_alloc', 'iommu_sva_domain_alloc']);
+const ALLOCATIONS = new Set(['iommu_domain_alloc', 'iommufd_hwpt_paging_alloc', 'iommufd_hwpt_nested_alloc', 'iommufd_viommu_alloc_hwpt_nested', 'iommu_sva_domain_alloc']);
+
+/** Domains as they really are in each state: the chart shows what the kernel does to these, not every guard there is. */
+const TYPICAL: Readonly<Record<State, readonly Partial<DomainContext>[]>> = {
+  unknown: [{}],
+  unowned: [{ type: TYPE.UNMANAGED }, { type: TYPE.DMA }, { type: TYPE.IDENTITY }],
+  dma_owned: [{ type: TYPE.DMA, cookie: 'dma' }],
+  msi_owned: [{ type: TYPE.UNMANAGED, cookie: 'msi', base: 0x8000000n, msiNext: 0x8000000n }],
+  iommufd_owned: [{ type: TYPE.UNMANAGED, hwpt: true }],
+  fault_handler_owned: [{ type: TYPE.UNMANAGED }],
+  sva_owned: [{ type: TYPE.SVA }],
+  freed: [{ type: TYPE.UNMANAGED }],
+};
+
+/** A call as its usual caller makes it. */
+function usual(call: MachineEventType): MachineEvent {
+  return { type: call, own: false, domain_type: TYPE.UNMANAGED, base: 0x8000000n, iova: 0x100000000n, paddr: 0x45fe6000n, size: 0x1000n, map: 0, msi_addr: 0x8090040n };
+}
 
 /** Returns the chart of a design. Order: states and calls as the machine has them. */
 export function chartOf(design: Design): Chart {
   const edges = new Map<string, { from: State; to: State; kind: EdgeKind; labels: string[] }>();
   for (const from of STATES) {
     for (const call of DOMAIN_CALLS) {
-      if (from === 'unknown' && !FROM_UNKNOWN.has(call)) continue;
-      for (const decision of decisionsOf(design, from, call)) {
+      for (const typical of TYPICAL[from]) {
+        const context = { ...initialContext(), ...typical };
+        const decision = decisionsOf(design, from, call).find((d) => !d.if || guards[d.if](context, usual(call)));
+        if (!decision || (from === 'unknown' && !ALLOCATIONS.has(call))) continue;
         const verdict = verdictOf(decision);
         const to = decision.to ?? from;
-        const refused = REFUSALS.has(verdict.outcome);
-        const fault = FAULTS.has(verdict.outcome);
-        if (to === from && !refused && !fault) continue;
-        if (to === from && QUIET_LOOPS.has(call) && from !== 'freed') continue;
-        if (decision.if === 'outOfMemory' || decision.if === 'noIommuDma') continue;
-        const kind: EdgeKind = fault ? 'fault' : refused ? 'refused' : 'accepted';
+        const kind: EdgeKind = FAULTS.has(verdict.outcome) ? 'fault' : REFUSALS.has(verdict.outcome) ? 'refused' : 'accepted';
+        // What a design does not notice is a rule, not a way to live; what changes no owner needs no edge.
+        if (verdict.outcome === 'undetected' || (kind === 'accepted' && to === from)) continue;
         const key = `${from} ${to} ${kind}`;
         const edge = edges.get(key) ?? { from, to, kind, labels: [] };
         edges.set(key, edge);
-        const label = `${call}${refused && verdict.errno !== null ? ` ${errnoText(verdict.errno)}` : refused ? ' WARN' : ''}`;
+        const label = from === 'freed' ? 'any call' : kind === 'refused' ? `${call} ${verdict.errno === null ? 'WARN' : errnoText(verdict.errno)}` : call;
         if (!edge.labels.includes(label)) edge.labels.push(label);
       }
     }
