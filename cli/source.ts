@@ -48,7 +48,7 @@ function nothingFound(summary: ReadSummary): void {
     const { count } = summary.problems;
     throw new UnreadableError(`${summary.source}: no event could be read, ${plural(count, 'problem')}; ${count === 1 ? '' : 'the first: '}${first.where}: ${first.message}`, first.hint);
   }
-  const [message, hint] = summary.format === 'ledger'
+  const [message, hint] = summary.format === 'ledger' && summary.events === 0
     ? ['the log is empty', 'append to it: iommu-ledger import SOURCE --log FILE.ledger']
     : ['it has no event of an IOMMU domain', 'were the probes installed and tracing switched on?'];
   summary.problems.add('no-events', summary.source, message, hint);

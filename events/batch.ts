@@ -33,6 +33,7 @@ export interface Interned {
   readonly strings: StringTable;
 }
 
+/** Returns empty tables for one source. */
 export function createInterned(): Interned {
   return { addresses: new AddressTable(), strings: new StringTable() };
 }

@@ -32,15 +32,18 @@ export const EVENT_TYPES = [
   'iommu_release_device',
 ] as const;
 
+/** One of the names in `EVENT_TYPES`. */
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Column code of each event type. */
 export const KIND = Object.fromEntries(EVENT_TYPES.map((name, code) => [name, code])) as Record<EventType, number>;
 
-/** How a member is written in JSON and which column holds it. */
+/** How a member is written in JSON: `0x…` text, a count of bytes, a u32, or text. */
 export type Form = 'address' | 'size' | 'number' | 'string';
+/** The column of a batch that holds a member. */
 export type Slot = 'a' | 'b' | 'c' | 'x' | 'y' | 'device' | 'group' | 'caller';
 
+/** One member of an event type beyond the common ones. */
 export interface Member {
   readonly name: string;
   readonly slot: Slot;

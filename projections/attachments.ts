@@ -46,6 +46,8 @@ export class Device {
 
 /** At most so many messages of one device are followed; MSI-X has 2,048. */
 const MSI_LIMIT = 2048;
+/** Tasks whose last claim is remembered: it is needed only between the claim and the first attach. */
+const CLAIMS_KEPT = 4096;
 
 export interface AttachmentsSnapshot {
   readonly groups: readonly (readonly [number, Omit<Group, 'members'>])[];
@@ -57,7 +59,7 @@ export class Attachments {
   readonly groups = new Map<number, Group>();
   readonly devices = new Map<number, Device>();
   /** Owner pointer that a task claimed last: iommufd maps MSI pages before it attaches the group. */
-  readonly claimedBy = new Map<number, OwnerKey>();
+  private readonly claimedBy = new Map<number, OwnerKey>();
 
   group(id: number): Group {
     let group = this.groups.get(id);
@@ -69,6 +71,18 @@ export class Attachments {
     let device = this.devices.get(name);
     if (!device) this.devices.set(name, (device = new Device()));
     return device;
+  }
+
+  /** Remembers which owner pointer a task claimed a group with; the tasks of longest ago are forgotten. */
+  claim(pid: number, owner: OwnerKey): void {
+    this.claimedBy.delete(pid);
+    if (this.claimedBy.size >= CLAIMS_KEPT) this.claimedBy.delete(this.claimedBy.keys().next().value!);
+    this.claimedBy.set(pid, owner);
+  }
+
+  /** Owner pointer that a task claimed last. */
+  claimOf(pid: number): OwnerKey | undefined {
+    return this.claimedBy.get(pid);
   }
 
   /** Puts a device into a group. */

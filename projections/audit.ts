@@ -448,7 +448,7 @@ export class Audit {
       if (rule) this.refused(rule, b, i, -1, errno);
       return;
     }
-    if (b.present[i] & HAS.pid && owner !== null) this.attachments.claimedBy.set(b.pid[i], owner);
+    if (b.present[i] & HAS.pid && owner !== null) this.attachments.claim(b.pid[i], owner);
     if (!group) return;
     // iommu_device_claim_dma_owner counts the same owner up; iommu_group_claim_dma_owner refuses any second claim.
     const byDevice = (b.present[i] & HAS.device) !== 0;
@@ -525,7 +525,7 @@ export class Audit {
       return;
     }
     if ((b.present[i] & HAS.b) === 0 || b.aHi[i] !== 0) return;
-    const fd = this.fdGeneration[d] === this.incarnations.generation[d] ? this.fdOwner[d] : (b.present[i] & HAS.pid ? this.attachments.claimedBy.get(b.pid[i]) : undefined);
+    const fd = this.fdGeneration[d] === this.incarnations.generation[d] ? this.fdOwner[d] : (b.present[i] & HAS.pid ? this.attachments.claimOf(b.pid[i]) : undefined);
     if (fd === undefined) return;
     const expected = this.maps.predict(fd, b.bLo[i], b.bHi[i]);
     if (expected === EXHAUSTED) {

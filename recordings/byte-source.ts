@@ -8,6 +8,7 @@ import { UnreadableError } from '../events/problem.ts';
 /** Bytes read at a time. */
 export const CHUNK_BYTES = 1 << 20;
 
+/** An open file, pipe or stdin. `read` is called until it returns 0. */
 export class ByteSource {
   readonly name: string;
   readonly sizeBytes: number | null;

@@ -144,6 +144,7 @@ export class Calls {
   lost(count: number, cpu: number, p: ProbeLine | null): void {
     this.tasks.clear();
     this.lastTask = undefined;
+    this.last.fn = -1;
     this.preparing = 0;
     this.preparingUnknown = false;
     const i = this.add(KIND.events_lost, p);
@@ -541,7 +542,7 @@ export class Calls {
   private groupSet(p: ProbeLine): boolean {
     const frame = this.pop(p);
     const task = this.task(p);
-    const domain = frame && frame.domain >= 0 ? frame.domain : this.domain(p, F.cur_dom);
+    const domain = frame && frame.domain >= 0 ? frame.domain : this.domain(p, p.has(F.cur_dom) ? F.cur_dom : F.dom);
     if (domain < 0) return frame !== null;
     const i = this.add(KIND.iommu_group_set_domain, p);
     const b = this.batch;
@@ -718,7 +719,7 @@ export class Calls {
     b.words[w] = wordsPresent(p, f);
     b.wordType[w] = p.lo[f.type];
     b.wordOwner[w] = p.has(f.ctype) ? p.lo[f.ctype] : p.lo[f.owner];
-    b.wordRaw[w] = p.lo[f.word];
+    b.wordRaw[w] = p.has(f.word) ? p.lo[f.word] : p.lo[f.type];
     b.cookieLo[w] = p.lo[f.cookie];
     b.cookieHi[w] = p.hi[f.cookie];
     b.cookieKind[w] = p.lo[f.cktype];
@@ -728,7 +729,7 @@ export class Calls {
     s.has = wordsPresent(p, f);
     s.type = p.lo[f.type];
     s.owner = p.has(f.ctype) ? p.lo[f.ctype] : p.lo[f.owner];
-    s.raw = p.lo[f.word];
+    s.raw = p.has(f.word) ? p.lo[f.word] : p.lo[f.type];
     s.cookieLo = p.lo[f.cookie];
     s.cookieHi = p.hi[f.cookie];
     s.kind = p.lo[f.cktype];
@@ -754,17 +755,23 @@ export class Calls {
 function wordsPresent(p: ProbeLine, f: WordFields): number {
   if (!p.has(f.dom) || !isPointer(p.lo[f.dom], p.hi[f.dom])) return 0;
   let has = 0;
-  if (p.has(f.type)) has |= WORD.type;
-  if (p.has(f.word)) has |= WORD.word;
+  const packed = isPacked(p, f);
+  if (p.has(f.type) && !packed) has |= WORD.type;
+  if (p.has(f.word) || packed) has |= WORD.word;
   if (p.has(f.ctype)) return has | WORD.cookie_type;
-  if (p.has(f.owner) && p.hi[f.owner] === 0 && p.lo[f.owner] < 256) has |= WORD.private_data_owner;
+  if (p.has(f.owner) && p.hi[f.owner] === 0 && p.lo[f.owner] < 4) has |= WORD.private_data_owner;
   if (p.has(f.cookie)) {
     has |= WORD.iova_cookie;
     // With an owner tag the pointer's target is a cookie only where the tag says DMA.
-    const isCookie = (has & WORD.private_data_owner) === 0 || p.lo[f.owner] === 1;
-    if (p.has(f.cktype) && isCookie && isPointer(p.lo[f.cookie], p.hi[f.cookie]) && p.lo[f.cktype] < 2) has |= WORD.iova_cookie_type;
+    const owner = has & WORD.private_data_owner ? p.lo[f.owner] : packed ? p.lo[f.type] >>> 30 : 1;
+    if (p.has(f.cktype) && owner === 1 && isPointer(p.lo[f.cookie], p.hi[f.cookie]) && p.lo[f.cktype] < 2) has |= WORD.iova_cookie_type;
   }
   return has;
+}
+
+/** Whether `type` is the whole word: `:x32` and `:u32` after a bitfield fetch the word and a byte of it, and are not refused. */
+function isPacked(p: ProbeLine, f: WordFields): boolean {
+  return p.has(f.owner) && p.has(f.type) && p.lo[f.type] >= 0x40000000;
 }
 
 /** Group id that the line tells, or -1; `group` may be a pointer. */

@@ -172,13 +172,19 @@ export class FtraceText {
     b.clear();
   }
 
+  /** A line without an end in sight: what is kept of it is dropped, and its rest is skipped. */
   private tooLong(buffer: Buffer): number {
     if (!this.skipLong) {
       this.summary.lines++;
-      this.problem('line-too-long', `a line of more than ${MAX_LINE} bytes: ${quote(buffer.toString('latin1', 0, 80))}`, 'this is not trace text from here on; was the file damaged in transfer?');
+      this.longLine(buffer, 0);
     }
     this.skipLong = true;
     return 0;
+  }
+
+  private longLine(buffer: Buffer, start: number): void {
+    this.summary.ignored++;
+    this.problem('line-too-long', `a line of more than ${MAX_LINE} bytes: ${quote(buffer.toString('latin1', start, start + 80))}`, 'this is not trace text from here on; was the file damaged in transfer?');
   }
 
   /** The last line has no line end: it counts only if it is whole, and a cut one cannot be told from a whole one. */
@@ -208,6 +214,10 @@ export class FtraceText {
       const lineEnd = buf.indexOf(NEWLINE, at);
       at = lineEnd + 1;
       summary.lines++;
+      if (lineEnd - start >= MAX_LINE) {
+        this.longLine(buf, start);
+        continue;
+      }
       // Columns at their usual place: comm right-aligned to 16, '-', pid padded to 7, ' ', '[', then up to the time 25 more.
       let bracket = 0;
       if (start + 64 < lineEnd && buf[start + 16] === DASH && buf[start + 24] === SPACE) {

@@ -6,6 +6,7 @@ import { escapeText, type Problem } from '../events/problem.ts';
 const KEPT_PER_CODE = 3;
 const QUOTE_LENGTH = 100;
 
+/** What was wrong with one recording. `count` is of all problems, `first` holds the kept ones in order of appearance. */
 export class ProblemList {
   count = 0;
   readonly first: Problem[] = [];

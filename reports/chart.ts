@@ -10,6 +10,7 @@ import { STATES, TYPE, errnoText, type MachineEventType, type State } from '../m
 /** What an edge stands for; decides how it is drawn. */
 export type EdgeKind = 'accepted' | 'refused' | 'fault';
 
+/** All calls that lead from one state to another in the same way. */
 export interface ChartEdge {
   readonly from: State;
   readonly to: State;
@@ -18,6 +19,7 @@ export interface ChartEdge {
   readonly labels: readonly string[];
 }
 
+/** The states that a design can reach, and the edges between them. */
 export interface Chart {
   readonly design: Design;
   readonly states: readonly State[];

@@ -3,6 +3,7 @@
  */
 import { escapeText } from '../events/problem.ts';
 
+/** Units: columns. */
 export const WIDTH = 80;
 
 /** Returns text folded at spaces to `WIDTH`, each line behind `indent`. */

@@ -8,12 +8,15 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { chooseDesign } from '../cli/source.ts';
-import type { EventBatch, Interned } from '../events/batch.ts';
-import { eventObject, renderEvent } from '../events/ndjson.ts';
+import { createInterned, type Interned } from '../events/batch.ts';
+import { renderEvent } from '../events/ndjson.ts';
 import { Audit } from '../projections/audit.ts';
 import { aliveViews, type DomainView } from '../projections/domain-view.ts';
 import type { Finding } from '../projections/finding.ts';
+import type { ByteSource } from '../recordings/byte-source.ts';
+import { FtraceText } from '../recordings/ftrace-text.ts';
 import { openRecording } from '../recordings/open-recording.ts';
+import { ProblemList } from '../recordings/problem-list.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 
 /** An audited recording. `events` are the lines that `iommu-ledger events` prints; `findings` stand in order of position. */
@@ -82,9 +85,20 @@ export function alive(audited: Audited): DomainView[] {
   return aliveViews(audited.audit, audited.interned, 'arm64');
 }
 
-/** Returns the rows of a batch as plain objects, for readers that are fed by hand. */
-export function eventObjects(batch: EventBatch): Record<string, unknown>[] {
-  return Array.from({ length: batch.length }, (_, i) => eventObject(batch, i));
+/** Returns what the ftrace reader makes of these bytes when they arrive `size` at a time, beside what `like` says was known before. */
+export function fedInChunks(bytes: Buffer, size: number, like: ReadSummary): { readonly events: string[]; readonly summary: ReadSummary } {
+  const summary: ReadSummary = { ...like, lines: 0, events: 0, ignored: 0, lost: 0, from: null, to: null, problems: new ProblemList() };
+  let at = 0;
+  const read = (into: Buffer, to: number): number => {
+    const n = bytes.copy(into, to, at, Math.min(at + size, bytes.length));
+    at += n;
+    return n;
+  };
+  const events: string[] = [];
+  new FtraceText({ read } as unknown as ByteSource, summary, createInterned()).read((b) => {
+    for (let i = 0; i < b.length; i++) events.push(renderEvent(b, i));
+  });
+  return { events, summary };
 }
 
 /** Returns "MACHINE-SCENARIO" of a recording's path below `RECORDINGS`. */

@@ -87,7 +87,7 @@ describe('written by hand as NDJSON', () => {
 
   test.each(['cookie-type', 'v7.3', 'private-data-owner-v2', 'private-data-owner-guard'])('%s predicts -EEXIST for the same event', async (design) => {
     const { findings } = await auditText(scenario, { design });
-    expect(findings).toMatchObject([{ rule: 'get-msi-cookie-on-iommufd', severity: 'critical', outcome: 'undetected', position: 3, before: 'iommufd_owned', expected: { errno: -17 }, observed: { errno: 0 } }]);
+    expect(findings).toMatchObject([{ rule: 'get-msi-cookie-on-iommufd', severity: 'critical', outcome: 'overwrites', position: 3, before: 'iommufd_owned', after: 'msi_owned', expected: { errno: -17 }, observed: { errno: 0 } }]);
     const refused = await auditText(scenario.replace('"base":"0x8000000","errno":0', '"base":"0x8000000","errno":-17'), { design });
     expect(refused.findings).toMatchObject([{ rule: 'get-msi-cookie-on-iommufd', severity: 'info', outcome: 'rejected', after: 'iommufd_owned' }]);
     expect(alive(refused)).toMatchObject([{ state: 'iommufd_owned' }]);

@@ -113,7 +113,6 @@ describe('--design', () => {
   test.each(DESIGNS.map(({ id }) => id))('%s', (id) => {
     const audit = JSON.parse(run(quiet('audit', STEAL, '--design', id, '--format', 'json')).stdout) as { design: string };
     expect(audit.design).toBe(id);
-    check({ args: quiet('replay', STEAL, '--design', id), out: [`design ${id}, `] });
   });
 
   test('one that is not the recording’s own is said', () => {

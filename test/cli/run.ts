@@ -31,9 +31,9 @@ export function run(args: readonly string[], options: RunOptions = {}): Result {
   return finish(process.execPath, [PROGRAM, ...args], options);
 }
 
-/** Runs a line of bash, in which `$LEDGER` is the program: for pipes and redirections. */
+/** Runs a line of bash, in which `$LEDGER` is the program (`$NODE $PROGRAM`): for pipes and redirections. */
 export function runShell(line: string, options: RunOptions = {}): Result {
-  return finish('bash', ['-c', line], { ...options, env: { ...options.env, LEDGER: `${process.execPath} ${PROGRAM}` } });
+  return finish('bash', ['-c', line], { ...options, env: { ...options.env, NODE: process.execPath, PROGRAM, LEDGER: `${process.execPath} ${PROGRAM}` } });
 }
 
 function finish(file: string, args: readonly string[], { stdin = '', env = {}, cwd }: RunOptions): Result {

@@ -7,13 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createInterned } from '../../events/batch.ts';
-import { renderEvent } from '../../events/ndjson.ts';
-import type { ByteSource } from '../../recordings/byte-source.ts';
-import { FtraceText } from '../../recordings/ftrace-text.ts';
-import { ProblemList } from '../../recordings/problem-list.ts';
-import type { ReadSummary } from '../../recordings/recording.ts';
-import { RECORDINGS, aboveInfo, alive, auditFile, fileOf, nameOf, recordingBytes, type Audited } from '../audit-file.ts';
+import { RECORDINGS, aboveInfo, alive, auditFile, fedInChunks, fileOf, nameOf, recordingBytes, type Audited } from '../audit-file.ts';
 
 /** Recordings of kernels that were made to do, or refuse, something; all others are of healthy lives. */
 const PROVOKED = new Set(['pdo-steal/steal', 'pdo2-steal/steal', 'stock72-steal/steal', 'pdo-steal/bitfields', 'deb72/errors'].map((name) => `${name}.trace.txt`));
@@ -63,17 +57,6 @@ function compact(document: Record<string, unknown>): string {
   return `{\n${members.join(',\n')}\n}\n`;
 }
 
-/** A source that delivers 100 bytes at a time. */
-function trickle(bytes: Buffer): ByteSource {
-  let at = 0;
-  const read = (into: Buffer, to: number): number => {
-    const n = bytes.copy(into, to, at, Math.min(at + 100, bytes.length));
-    at += n;
-    return n;
-  };
-  return { read } as unknown as ByteSource;
-}
-
 describe.each(NAMES)('%s', (name) => {
   const goldenPath = join(RECORDINGS, 'golden', `${nameOf(name)}.json`);
 
@@ -118,14 +101,9 @@ describe.each(NAMES)('%s', (name) => {
 
   test('fed in chunks of 100 bytes', async () => {
     const { events, summary } = await audited(name);
-    const interned = createInterned();
-    const s: ReadSummary = { ...summary, lines: 0, events: 0, ignored: 0, lost: 0, from: null, to: null, problems: new ProblemList() };
-    const fed: string[] = [];
-    new FtraceText(trickle(recordingBytes(name)), s, interned).read((b) => {
-      for (let i = 0; i < b.length; i++) fed.push(renderEvent(b, i));
-    });
-    expect(fed.join('\n') === events.join('\n'), 'the same events').toBe(true);
-    expect({ ...s, problems: s.problems.first }).toEqual({ ...summary, problems: summary.problems.first });
+    const fed = fedInChunks(recordingBytes(name), 100, summary);
+    expect(fed.events.join('\n') === events.join('\n'), 'the same events').toBe(true);
+    expect({ ...fed.summary, problems: fed.summary.problems.first }).toEqual({ ...summary, problems: summary.problems.first });
   });
 });
 

@@ -127,6 +127,19 @@ describe('lives of domains', () => {
     expect(a.findings).toEqual([]);
   });
 
+  test('two allocators, one inside the other, return one domain', async () => {
+    const a = await auditText(traceText(alloc(), `domain_alloc: (vfio_iommu_domain_alloc+0x20/0x40 [vfio_iommu_type1] <- iommu_paging_domain_alloc_flags) dev="0000:00:03.0" flags=0x0 dom=${D} dtype=0x1 ctype=0 cookie=0x0`));
+    expect(eventsOf(a)).toMatchObject([{ type: 'iommu_domain_alloc', line: 1, domain: D }]);
+    expect(alive(a)).toMatchObject([{ generation: 1 }]);
+  });
+
+  test('v6.12: __iommu_domain_alloc returns the static blocking domain at each claim', async () => {
+    const claim = `domain_alloc_in: (__iommu_take_dma_ownership+0x90/0xe8 <- __iommu_domain_alloc) dev="0000:00:03.0" want=0x0 dom=${BLOCKED} dtype=0x0 cookie=0x0 cktype=4294943093`;
+    const a = await auditText(traceText(claim, claim, claim));
+    expect(alive(a)).toMatchObject([{ domain: BLOCKED, generation: 1, state: 'unowned', first: 2, last: 4 }]);
+    expect(a.findings).toEqual([]);
+  });
+
   test('an address that is given out again at once is another domain', async () => {
     const a = await auditText(traceText(alloc(), getMsi(), gotMsi(), free(), alloc(), getMsi(), gotMsi(), free(), alloc()));
     expect(alive(a)).toMatchObject([{ domain: D, generation: 3, state: 'unowned', msi_next: null }]);

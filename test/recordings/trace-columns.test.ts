@@ -1,9 +1,9 @@
 /**
  * What real trace text surprised with (README.md here, "Surprises"), second part: task names, columns, line ends, losses,
- * calls whose entry or return is missing, callers, and probes that somebody else defined.
+ * calls whose entry or return is missing, and callers.
  */
 import { describe, expect, test } from 'vitest';
-import { alive, auditText, eventsOf, traceLine, traceText, type Who } from '../audit-file.ts';
+import { alive, auditText, eventsOf, fedInChunks, traceLine, traceText, type Who } from '../audit-file.ts';
 
 const D = '0xffff0000046c9b20';
 const E = '0xffff0000046c9c20';
@@ -34,6 +34,17 @@ describe('columns', () => {
     expect(a.summary).toMatchObject({ kernel: '7.2.13-cap', lines: 6, lost: 0 });
     expect(eventsOf(a)).toMatchObject([{ time: '0.365146', cpu: 1, task: comm, pid: 493, line: 5 }, { time: '1.372061', cpu: 0, line: 6 }]);
     expect(a.summary.problems.count).toBe(0);
+  });
+
+  test('more CPUs than three digits can name', async () => {
+    const a = await auditText(`${traceLine('173.745997', free(), { cpu: 1023 })}\n`);
+    expect(eventsOf(a)).toMatchObject([{ cpu: 1023, task: 'vt-aarch64', pid: 601, time: '173.745997' }]);
+  });
+
+  test('a task name with a newline costs its own beginning, not the event', async () => {
+    const a = await auditText(`# tracer: nop\n${traceLine('173.745997', free(), { comm: 'evil\nname' })}\n`);
+    expect(eventsOf(a)).toMatchObject([{ task: 'name', pid: 601, line: 3 }]);
+    expect(a.summary.problems.first).toMatchObject([{ code: 'unreadable-line' }]);
   });
 
   test('record-tgid has one more column, also where it is not known', async () => {
@@ -67,6 +78,13 @@ describe('columns', () => {
     }
   });
 
+  test('a line of 64 KiB and more is a problem and skipped', async () => {
+    const a = await auditText(traceText(alloc(), `x: ${'y-1 [000] '.repeat(7000)}`, `${getMsi()} pad=${'z'.repeat(70_000)}`, free()));
+    expect(eventsOf(a).map((e) => e['line'])).toEqual([1, 4]);
+    expect(a.summary.problems.first.map((p) => p.code)).toEqual(['line-too-long', 'line-too-long']);
+    expect(a.summary).toMatchObject({ lines: 4, ignored: 2 });
+  });
+
   test('CRLF line ends, as a copy through another system makes them, change nothing', async () => {
     const text = ['# tracer: nop', '# entries-in-buffer/entries-written: 9/9   #P:2', '',
       traceText(alloc(), getMsi(), gotMsi(), prepare(), 'attach_device_to_domain: IOMMU: device=0000:00:03.0', prepared, 'change_type: (x+0x38/0x68 <- iommu_group_store_type) ret=-1 grp=3 buf="identity', '"', ' => el0_svc', free())].join('\n');
@@ -75,6 +93,16 @@ describe('columns', () => {
     expect(eventsOf(b)).toEqual(eventsOf(a));
     expect(b.summary).toMatchObject({ lines: a.summary.lines, ignored: a.summary.ignored });
     expect(b.summary.problems.first).toEqual([]);
+  });
+
+  test.each([1, 7, 100, 70_000])('it does not matter that bytes arrive %d at a time', async (size) => {
+    const odd = traceText('# tracer: nop', alloc(), `x: ${'y-1 [000] '.repeat(7000)}`, 'CPU:1 [LOST 12 EVENTS]', '', getMsi(), `${gotMsi()} pad=${'z'.repeat(70_000)}`, traceLine('173.5', prepare(), { comm: '-1 [000] größer' }));
+    for (const text of [odd, odd.replaceAll('\n', '\r\n'), odd.slice(0, -1), odd.slice(0, -60)]) {
+      const whole = await auditText(text);
+      const fed = fedInChunks(Buffer.from(text), size, whole.summary);
+      expect(fed.events).toEqual(whole.events);
+      expect({ ...fed.summary, problems: fed.summary.problems.first }).toEqual({ ...whole.summary, problems: whole.summary.problems.first });
+    }
   });
 
   test('a header and nothing else is a recording without events', async () => {
@@ -169,47 +197,5 @@ describe('calls', () => {
   test('a function whose name only begins alike is another one', async () => {
     const a = await auditText(traceText(`a: (iommu_domain_free_something+0x4/0xc8) dom=${D}`, `b: (x+0x1/0x2 <- iommu_get_msi_cookie_v2) ret=0 dom=${D}`));
     expect(eventsOf(a)).toEqual([]);
-  });
-});
-
-describe('probes that somebody else defined', () => {
-  test('other event names, and fields by their C names and aliases', async () => {
-    const a = await auditText(traceText(
-      `alloc: (iommu_paging_domain_alloc_flags+0x1c/0x30 <- __iommu_paging_domain_alloc_flags) domain=${D} dev="0000:00:03.0" req_type=0x1 type=0x1 cookie_type=0`,
-      `g1: (iommu_get_msi_cookie+0x0/0xa0) domain=${D} base=134217728 type=1 cookie_type=0 iova_cookie=0x0`,
-      `g2: (vfio_iommu_type1_attach_group+0x8e0/0xee0 [vfio_iommu_type1] <- iommu_get_msi_cookie) domain=${D} ret=0 type=0x1 cookie_type=2 iova_cookie=0xffff000004079400`,
-      `set: (__iommu_group_set_domain_internal+0x4/0x190) gid=3 old=0xffffadc67d6f2560 new=${D} flags=0x0`,
-      'set2: (__iommu_group_set_domain+0x18/0x28 <- __iommu_group_set_domain_internal) ret=0 gid=3',
-      `p1: (iommu_dma_prepare_msi+0x4/0x1c0) device="0000:00:03.0" msi_index=0 pa=0x8090040 domain=${D} type=0x1 cookie_type=2`,
-      `m: (iommu_dma_sw_msi+0x190/0x300 <- iommu_map) ret=0 domain=${D} iova=0x8000000 phys=0x8090000 size=4096 prot=0x1a`,
-      'p2: (its_irq_domain_alloc+0xe0/0x1d8 <- iommu_dma_prepare_msi) ret=0 device="0000:00:03.0" msi_index=0 pa=0x8090040 iommu_msi_iova=32768 iommu_msi_shift=12',
-      'w: (__pci_write_msi_msg+0x4/0x278) device="0000:00:03.0" msi_index=0 address_lo=0x8000040 address_hi=0x0 data=0x0',
-      `f: (iommu_domain_free+0x0/0xc8) domain=${D} type=0x1 cookie_type=2 owner=0xffffadc67d6f2560`,
-    ));
-    expect(eventsOf(a)).toMatchObject([
-      { type: 'iommu_domain_alloc', domain: D, domain_type: 1, device: '0000:00:03.0', after: { type: 1, cookie_type: 0 } },
-      { type: 'iommu_get_msi_cookie', domain: D, base: '0x8000000', errno: 0, before: { type: 1, cookie_type: 0 }, after: { type: 1, cookie_type: 2 } },
-      { type: 'iommu_group_set_domain', domain: D, group: 3, old_domain: '0xffffadc67d6f2560', errno: 0 },
-      { type: 'iommu_map', domain: D, iova: '0x8000000', paddr: '0x8090000', size: 4096, prot: 26 },
-      { type: 'iommu_dma_prepare_msi', domain: D, device: '0000:00:03.0', msi_index: 0, msi_addr: '0x8090040', iova: '0x8000000', iommu_msi_shift: 12 },
-      { type: 'pci_write_msi_msg', device: '0000:00:03.0', msi_index: 0, address: '0x8000040', data: 0 },
-      { type: 'iommu_domain_free', domain: D, before: { type: 1, cookie_type: 2 } },
-    ]);
-    expect(a.audit.design.id).toBe('v7.3');
-    expect(a.audit.checked.addresses).toBe(1);
-    expect(a.findings).toMatchObject([{ rule: 'free-while-attached', severity: 'critical' }]); // this one was never detached
-  });
-
-  test('two probes on one function report one call', async () => {
-    const a = await auditText(traceText(alloc(), getMsi(), gotMsi(), `free: (iommu_domain_free+0x0/0xc8) domain=${D} type=0x1 cookie_type=2`, `free_raw: (iommu_domain_free+0x0/0xc8) domain=${D} type=0x1 cookie_type=2 handler=0x0`));
-    expect(eventsOf(a).filter((e) => e['type'] === 'iommu_domain_free')).toMatchObject([{ line: 4 }]);
-    expect(a.findings).toEqual([]);
-  });
-
-  test('a group pointer is no group id; the id may stand beside it', async () => {
-    const claim = 'c: (vfio_container_attach_group+0x12c/0x1b0 [vfio] <- iommu_group_claim_dma_owner) group=0xffff000002c41400 owner=0xffff000008697800';
-    const a = await auditText(traceText(`${claim} ret=0`, `${claim} gid=7 ret=0`));
-    expect(eventsOf(a)[0]).not.toHaveProperty('group');
-    expect(eventsOf(a)[1]).toMatchObject({ type: 'iommu_group_claim_dma_owner', group: 7, owner: '0xffff000008697800' });
   });
 });
