@@ -8,7 +8,7 @@ import { UnreadableError, escapeText } from '../events/problem.ts';
 import { renderTime } from '../events/time.ts';
 import { addEvidence } from '../events/word-evidence.ts';
 import { DESIGNS, designFromEvidence, findDesign } from '../machines/design-list.ts';
-import type { Design } from '../machines/design.ts';
+import type { Design, OwnerMember } from '../machines/design.ts';
 import { openRecording } from '../recordings/open-recording.ts';
 import { ProblemList } from '../recordings/problem-list.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
@@ -116,8 +116,22 @@ export interface ChosenDesign {
   readonly why: string;
 }
 
+/** Designs that hand-written events may be of, by the words they show; the first is taken where nothing is asked for. */
+const BY_WORDS: readonly (readonly [field: string, member: OwnerMember, design: string, why: string])[] = [
+  ['owner', 'private_data_owner', 'private-data-owner', 'its words have a private_data_owner'],
+  ['ctype', 'cookie_type', 'cookie-type', 'its words have a cookie_type'],
+  ['cktype', 'none', 'v6.12', 'its cookies have a type (iova_cookie->type)'],
+];
+
 /** Returns the design of `--design`, or the recording's own, or `cookie-type`. Errors: UsageError for an unknown id. */
 export function chooseDesign(summary: ReadSummary, options: CommonOptions): ChosenDesign {
+  // Events without a recording_started that names the design tell a family of designs, not one of them.
+  const family = summary.design === null && summary.kernel === null && summary.format !== 'ftrace-text' ? BY_WORDS.find(([field]) => summary.fields.has(field)) : undefined;
+  if (family) {
+    const design = options.design === undefined ? findDesign(family[2])! : requireDesign(options.design);
+    const own = design.ownerMember === family[1];
+    return { design, own, why: options.design === undefined ? family[3] : own ? 'asked for' : `asked for; ${family[3]}, so nothing is compared with what was recorded` };
+  }
   const own = ownDesign(summary);
   if (options.design !== undefined) {
     const design = requireDesign(options.design);

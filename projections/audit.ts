@@ -34,6 +34,8 @@ const OBSERVE = new Map(LIVING.map((s, n) => [STATE[s], MACHINE_EVENT[OBSERVED[n
 const OUTCOME_NUMBER = Object.fromEntries(OUTCOMES.map((o, n) => [o, n])) as Record<Outcome, number>;
 const { rejected: REJECTED, 'rejected-warn': REJECTED_WARN, 'ignored-warn': IGNORED_WARN, noop: NOOP, accepted: ACCEPTED } = OUTCOME_NUMBER;
 const NOT_APPLICABLE = OUTCOME_NUMBER['not-applicable'];
+/** CPUs whose last event is remembered. */
+const CPUS = 8192;
 /** Outcomes after which the domain is not what its owner thinks: later findings on it follow from this one. */
 const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion']);
 /** Rules whose refusal is itself the fault. */
@@ -47,6 +49,9 @@ export interface AuditSnapshot {
   readonly incarnations: IncarnationsSnapshot;
   readonly attachments: AttachmentsSnapshot;
   readonly maps: IommufdMapsSnapshot;
+  readonly started: number;
+  readonly lastOnCpu: readonly number[];
+  readonly withdrawn: number;
   readonly fdOwner: readonly string[];
   readonly fdGeneration: readonly number[];
   readonly findings: readonly Finding[];
@@ -74,6 +79,9 @@ export class Audit {
   private readonly fdOwner: string[] = [];
   private readonly fdGeneration: number[] = [];
   private releasesSeen = false;
+  /** Position at which the recording in hand began, and of the last event of each CPU in it. */
+  private started = 0;
+  private readonly lastOnCpu: number[] = [];
   private mapKinds: Int8Array = new Int8Array(256).fill(-1);
   private readonly useAfterFree: (d: number) => Finding;
   /** Called after each event on a domain: row of the batch, domain, state before and after, rule met or NONE. */
@@ -109,8 +117,11 @@ export class Audit {
     const n = Math.min(b.length, upTo - b.position + 1);
     for (let i = 0; i < n; i++) {
       this.row = i;
+      if (b.present[i] & HAS.cpu && b.cpu[i] < CPUS && b.kind[i] !== KIND.events_lost) this.lastOnCpu[b.cpu[i]] = b.position + i;
       switch (b.kind[i]) {
         case KIND.recording_started:
+          this.started = b.position + i;
+          this.lastOnCpu.length = 0;
           if (b.present[i] & HAS.c) this.own = b.interned.strings.values[b.cLo[i]] === this.design.id;
           break;
         case KIND.events_lost:
@@ -147,6 +158,7 @@ export class Audit {
       design: this.design.id, own: this.own, releasesSeen: this.releasesSeen,
       rows: this.rows.snapshot(this.incarnations.size), incarnations: this.incarnations.snapshot(),
       attachments: this.attachments.snapshot(), maps: this.maps.snapshot(),
+      started: this.started, lastOnCpu: [...this.lastOnCpu], withdrawn: this.findings.withdrawn,
       fdOwner: [...this.fdOwner], fdGeneration: [...this.fdGeneration],
       findings: [...this.findings.list], count: this.findings.count, summary: { ...this.findings.summary }, checked: { ...this.checked },
       addressesLo: addresses.lo.slice(0, addresses.size), addressesHi: addresses.hi.slice(0, addresses.size), strings: [...strings.values],
@@ -164,6 +176,9 @@ export class Audit {
     audit.rows.restore(s.rows);
     audit.attachments.restore(s.attachments);
     audit.maps.restore(s.maps);
+    audit.started = s.started;
+    audit.lastOnCpu.push(...s.lastOnCpu);
+    audit.findings.withdrawn = s.withdrawn;
     audit.fdOwner.push(...s.fdOwner);
     audit.fdGeneration.push(...s.fdGeneration);
     audit.findings.list = [...s.findings];
@@ -658,6 +673,9 @@ export class Audit {
 
   private gap(b: EventBatch, i: number): void {
     const { incarnations, rows } = this;
+    // The loss lies anywhere since the last event of that CPU, but is marked only here.
+    const cpu = b.present[i] & HAS.cpu ? b.cpu[i] : NONE;
+    if (cpu !== NONE) this.findings.withdraw(Math.max(this.lastOnCpu[cpu] ?? 0, this.started));
     for (let d = 0; d < incarnations.size; d++) {
       if (incarnations.born[d] !== 0 && rows.state[d] !== STATE.freed) step(this.table, rows, d, GAP, b, i, this.own);
     }

@@ -38,6 +38,9 @@ export interface Finding {
 /** Findings listed one by one; beyond this they are only counted, so that memory stays bounded. */
 export const FINDINGS_KEPT = 100_000;
 
+/** Rules that compare with a prediction. */
+const CONFORMANCE: ReadonlySet<string> = new Set(['errno-mismatch', 'word-mismatch', 'msi-iova-mismatch', 'msi-address-mismatch', 'msi-address-stale']);
+
 /** What was compared with the design's prediction. */
 export interface Checked {
   errno: number;
@@ -63,6 +66,8 @@ export class Findings {
   list: Finding[] = [];
   readonly summary: Record<Severity, number> = { critical: 0, error: 0, warning: 0, info: 0 };
   count = 0;
+  /** Findings taken back because events were lost around them. */
+  withdrawn = 0;
 
   /** Returns a finding about row `i` of the batch. */
   make(rule: string, b: EventBatch, i: number, d: number, details: Details): Finding {
@@ -93,6 +98,21 @@ export class Findings {
       source: r.source,
       follows: details.follows && details.follows > 0 ? details.follows : null,
     };
+  }
+
+  /**
+   * Takes back findings behind a position that rest on a state which lost events may have changed; those whose words memory
+   * itself showed before the call stay.
+   */
+  withdraw(after: number): void {
+    for (let at = this.list.length - 1; at >= 0 && this.list[at].position > after; at--) {
+      const finding = this.list[at];
+      if (finding.observed['before'] !== undefined && !CONFORMANCE.has(finding.rule)) continue;
+      this.list.splice(at, 1);
+      this.count--;
+      this.summary[finding.severity]--;
+      this.withdrawn++;
+    }
   }
 
   add(finding: Finding): void {

@@ -96,6 +96,7 @@ export class FtraceText {
   /** Where the line in hand and its cpu column start; lineStart is -1 when its columns are elsewhere. */
   private lineStart = -1;
   private bracket = 0;
+  private colon = 0;
   /** What most lines repeat: the caller of each function, the device and the task of the line before. */
   private readonly lastCaller = new Int32Array(FUNCTIONS.length);
   private lastDevice = 0;
@@ -220,12 +221,16 @@ export class FtraceText {
       }
       // Columns at their usual place: comm right-aligned to 16, '-', pid padded to 7, ' ', '[', then up to the time 25 more.
       let bracket = 0;
+      let colon = 0;
       if (start + 64 < lineEnd && buf[start + 16] === DASH && buf[start + 24] === SPACE) {
         if (buf[start + 25] === OPEN) bracket = start + 25;
         else if (buf[start + 25] === PAREN && buf[start + 33] === CLOSE && buf[start + 35] === OPEN) bracket = start + 35;
-        if (buf[bracket + 4] !== SHUT || buf[bracket + 11] !== SPACE || buf[bracket + 17] !== DOT || buf[bracket + 24] !== COLON) bracket = 0;
+        // "%12s: " holds five digits of seconds; after a day of uptime the time grows to the right.
+        colon = bracket + 24;
+        while (colon < bracket + 29 && buf[colon] !== COLON) colon++;
+        if (buf[bracket + 4] !== SHUT || buf[bracket + 11] !== SPACE || buf[colon - 7] !== DOT || buf[colon] !== COLON) bracket = 0;
       }
-      let q = bracket + 26;
+      let q = colon + 2;
       if (bracket === 0) {
         q = this.loose(buf, start, lineEnd);
         if (q < 0) continue;
@@ -242,6 +247,7 @@ export class FtraceText {
           p.pid = pid;
           this.lineStart = start;
           this.bracket = bracket;
+          this.colon = colon;
           if (pid === 0) p.cpu = this.cpu(); // idle tasks are told apart by their CPU
         }
         p.line = summary.lines;
@@ -258,14 +264,14 @@ export class FtraceText {
 
   /** Task, cpu and time from their columns. */
   private context(): void {
-    const { p, lineStart: start, bracket } = this;
+    const { p, lineStart: start, bracket, colon } = this;
     if (start < 0) return;
     const buf = this.buffer;
     p.cpu = this.cpu();
     let sec = 0;
-    for (let q = bracket + 12; q < bracket + 17; q++) if (buf[q] !== SPACE) sec = sec * 10 + buf[q] - ZERO;
+    for (let q = bracket + 12; q < colon - 7; q++) if (buf[q] !== SPACE) sec = sec * 10 + buf[q] - ZERO;
     let us = 0;
-    for (let q = bracket + 18; q < bracket + 24; q++) us = us * 10 + buf[q] - ZERO;
+    for (let q = colon - 6; q < colon; q++) us = us * 10 + buf[q] - ZERO;
     p.sec = sec;
     p.nsec = us * 1000;
     p.digits = 6;
