@@ -42,11 +42,11 @@ const KEYS = (KNOWN_LIMIT + 1 + TRACEPOINTS.length) * KEYS_KEPT;
 const MAX_LINE = 1 << 16;
 
 /** "comm-pid (tgid) [cpu] flags time: " wherever the columns are not at their usual place. */
-const LOOSE = /^ *(.*?)-(\d{1,7}) +(?:\(([ \d-]+)\) +)?\[(\d+)\] (?:([^ ]{3,8}) +)?(\d+)(?:\.(\d{1,9}))?: /s;
+const LOOSE = /^ *(?=[^ ])(.*?)-(\d{1,7}) +(?:\(([ \d-]+)\) +)?\[(\d+)\] (?:([^ ]{3,8}) +)?(\d+)(?:\.(\d{1,9}))?: /s;
 /** The same with comm in its 16 columns, as every comm of a kernel is, whatever stands in it. */
 const COLUMNS = new RegExp(LOOSE.source.replace('-', '(?<=^.{16})-'), 's');
 /** latency-format: comm cut to 8, cpu and flags in one word, microseconds since the first event. */
-const LATENCY = /^ *(.{1,16}?)-(\d{1,7}) +(\d{1,4})([^ \d][^ ]{3,6}) +(\d+)us[^ :]? ?: /s;
+const LATENCY = /^ *(?=[^ ])(.{1,16}?)-(\d{1,7}) +(\d{1,4})([^ \d][^ ]{3,6}) +(\d+)us[^ :]? ?: /s;
 const LOST = /^CPU:(\d+) \[LOST (\d+) EVENTS\]/;
 const LOST_UNCOUNTED = /^CPU:(\d+) \[LOST EVENTS\]/;
 const STARTED = /^##### CPU (\d+) buffer started ####/;
