@@ -3,6 +3,7 @@
  */
 import { spawnSync } from 'node:child_process';
 
+/** One run of a command: its CPU time in seconds and what it printed. */
 export interface Run {
   readonly seconds: number;
   readonly stdout: string;

@@ -11,6 +11,7 @@ import { swMsi } from './designs/sw-msi.ts';
 import { v612 } from './designs/v6.12.ts';
 import { v73 } from './designs/v7.3.ts';
 
+/** Every design, in historical order. */
 export const DESIGNS: readonly Design[] = [v612, swMsi, privateDataOwner, privateDataOwnerGuard, privateDataOwnerV2, cookieType, v73];
 
 /** Returns the design of this id, or undefined. */

@@ -31,6 +31,7 @@ export interface Verdict {
   readonly errno: number | null;
 }
 
+/** Private data of one domain, as the reference engine holds it. */
 export interface DomainContext {
   readonly type: number;
   readonly cookie: 'none' | 'dma' | 'msi';
@@ -67,6 +68,7 @@ export interface MachineEvent {
   readonly msi_addr?: bigint;
 }
 
+/** The verdict of a call that nothing is said about. */
 export const ACCEPTED: Verdict = { rule: null, outcome: 'accepted', errno: null };
 
 /** Returns the private data of a domain of which nothing is known yet. */

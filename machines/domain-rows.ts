@@ -33,12 +33,14 @@ const ROW_COLUMNS = [
   'state', 'type', 'cookie', 'flags', 'attached', 'mappedBytes', 'baseLo', 'baseHi', 'msiNextLo', 'msiNextHi', 'failedLo', 'failedHi',
 ] as const;
 
+/** Rows as plain data. */
 export interface RowsSnapshot {
   readonly columns: readonly (Uint8Array | Uint32Array | Int32Array | Float64Array)[];
   /** Eight numbers a page. */
   readonly pages: readonly (readonly number[])[];
 }
 
+/** Private data of all domains. Shape: one row a domain, grown by `ensure`; MSI pages in a pool of their own. */
 export class DomainRows {
   state = new Uint8Array(1024);
   type = new Uint32Array(1024);

@@ -5,6 +5,7 @@
 
 const NIL = -1;
 
+/** The pool of MSI pages of all domains. */
 export class MsiPages {
   iovaLo = new Uint32Array(256);
   iovaHi = new Uint32Array(256);

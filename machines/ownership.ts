@@ -104,6 +104,7 @@ export function ownershipMachine(design: Design) {
   }).createMachine({ id: design.id, context: initialContext(), initial: 'unknown', states } as any);
 }
 
+/** What `ownershipMachine` returns. */
 export type OwnershipMachine = ReturnType<typeof ownershipMachine>;
 
 function transitionsOf(design: Design, state: State) {

@@ -5,7 +5,9 @@
  * Longer than a room should be because it is one row a rule and nothing else.
  */
 
+/** Severities, the worst first. */
 export const SEVERITIES = ['critical', 'error', 'warning', 'info'] as const;
+/** How bad it is when a rule is met. */
 export type Severity = (typeof SEVERITIES)[number];
 
 /** One rule. `cites` names kernel releases and lines where the sentence can be checked. */

@@ -4,6 +4,7 @@
  */
 import { EVENT_TYPES, type EventType } from '../events/event-types.ts';
 
+/** States in the order of their codes. */
 export const STATES = [
   'unknown',
   'unowned',
@@ -14,6 +15,7 @@ export const STATES = [
   'sva_owned',
   'freed',
 ] as const;
+/** Name of a state. */
 export type State = (typeof STATES)[number];
 
 /** Code of each state. */

@@ -7,6 +7,7 @@
 /** A 64-bit owner pointer as a map key. */
 export type OwnerKey = string;
 
+/** One IOMMU group: the domain it is on and who claimed it. */
 export class Group {
   domain = -1;
   generation = 0;
@@ -33,6 +34,7 @@ export class Msi {
   reported = false;
 }
 
+/** One device: its group, the domain it is on, its MSI messages. */
 export class Device {
   /** Its group, null while unknown. */
   group: Group | null = null;
@@ -49,12 +51,14 @@ const MSI_LIMIT = 2048;
 /** Tasks whose last claim is remembered: it is needed only between the claim and the first attach. */
 const CLAIMS_KEPT = 4096;
 
+/** Attachments as plain data. */
 export interface AttachmentsSnapshot {
   readonly groups: readonly (readonly [number, Omit<Group, 'members'>])[];
   readonly devices: readonly (readonly [number, Omit<Device, 'group'> & { readonly group: number | null }])[];
   readonly claimedBy: readonly (readonly [number, OwnerKey])[];
 }
 
+/** Groups and devices by their ids and names. */
 export class Attachments {
   readonly groups = new Map<number, Group>();
   readonly devices = new Map<number, Device>();

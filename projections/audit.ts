@@ -13,20 +13,19 @@ import { hex64 } from '../events/tables.ts';
 import type { Design } from '../machines/design.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
-import { mapKind } from '../machines/map-kind.ts';
 import { RULES, ruleIndex, type Severity } from '../machines/rules.ts';
 import {
-  EBUSY, EINVAL, EOPNOTSUPP, EPERM, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, TYPE, errnoText, type Outcome,
+  EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
 } from '../machines/states.ts';
 import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
-import { Attachments, type AttachmentsSnapshot, type Device, type Group, type Msi } from './attachments.ts';
+import { Attachments, type AttachmentsSnapshot } from './attachments.ts';
+import type { AuditState } from './audit-state.ts';
 import { Findings, type Checked, type Details, type Finding } from './finding.ts';
+import { GroupCheck } from './group-check.ts';
 import { Incarnations, type IncarnationsSnapshot } from './incarnations.ts';
-import { EXHAUSTED, IommufdMaps, UNSURE, type IommufdMapsSnapshot } from './iommufd-maps.ts';
+import { MsiCheck, type MsiCheckSnapshot } from './msi-check.ts';
 import { WordCheck } from './word-check.ts';
 
-const ATTACH = MACHINE_EVENT.iommu_group_set_domain;
-const DETACHED = MACHINE_EVENT.detached;
 const GAP = MACHINE_EVENT.gap;
 /** Machine event that puts a domain into a state because memory showed it. */
 const OBSERVE = new Map(LIVING.map((s, n) => [STATE[s], MACHINE_EVENT[OBSERVED[n]]]));
@@ -41,6 +40,7 @@ const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double
 /** Rules whose refusal is itself the fault. */
 const REFUSAL_IS_FAULT = new Set([ruleIndex('msi-prepare-identity-rejected')]);
 
+/** An audit as plain data. */
 export interface AuditSnapshot {
   readonly design: string;
   readonly own: boolean;
@@ -48,12 +48,10 @@ export interface AuditSnapshot {
   readonly rows: RowsSnapshot;
   readonly incarnations: IncarnationsSnapshot;
   readonly attachments: AttachmentsSnapshot;
-  readonly maps: IommufdMapsSnapshot;
+  readonly msi: MsiCheckSnapshot;
   readonly started: number;
   readonly lastOnCpu: readonly number[];
   readonly withdrawn: number;
-  readonly fdOwner: readonly string[];
-  readonly fdGeneration: readonly number[];
   readonly findings: readonly Finding[];
   readonly count: number;
   readonly summary: Readonly<Record<Severity, number>>;
@@ -63,26 +61,23 @@ export interface AuditSnapshot {
   readonly strings: readonly string[];
 }
 
-export class Audit {
+/** The audit of one design: apply batches in order, then `end`. */
+export class Audit implements AuditState {
   readonly design: Design;
   readonly rows = new DomainRows();
   readonly findings = new Findings();
   readonly checked: Checked = { errno: 0, words: 0, iovas: 0, addresses: 0 };
   readonly attachments = new Attachments();
   readonly incarnations: Incarnations;
-  private readonly table: TransitionTable;
-  private readonly maps = new IommufdMaps();
+  readonly table: TransitionTable;
   private readonly words: WordCheck;
+  private readonly msi: MsiCheck;
+  private readonly groups: GroupCheck;
   /** Whether the events in hand were recorded on a kernel of this design. */
-  private own: boolean;
-  /** iommufd_ctx of each row's present incarnation, once a group that it owns was attached. */
-  private readonly fdOwner: string[] = [];
-  private readonly fdGeneration: number[] = [];
-  private releasesSeen = false;
+  own: boolean;
   /** Position at which the recording in hand began, and of the last event of each CPU in it. */
   private started = 0;
   private readonly lastOnCpu: number[] = [];
-  private mapKinds: Int8Array = new Int8Array(256).fill(-1);
   private readonly useAfterFree: (d: number) => Finding;
   /** Called after each event on a domain: row of the batch, domain, state before and after, rule met or NONE. */
   onStep: ((i: number, d: number, before: number, after: number, rule: number) => void) | null = null;
@@ -96,6 +91,8 @@ export class Audit {
     this.table = compileDesign(design);
     this.words = new WordCheck(design, this.rows);
     this.incarnations = new Incarnations(this.rows, (f) => this.findings.add(f));
+    this.msi = new MsiCheck(this);
+    this.groups = new GroupCheck(this, this.msi);
     this.useAfterFree = (d) =>
       this.findings.make('use-after-free', this.batch, this.row, d, {
         outcome: 'use-after-free',
@@ -104,11 +101,6 @@ export class Audit {
         after: STATE.freed,
         message: `${EVENT_TYPES[this.batch.kind[this.row]]} on a domain that was freed at position ${this.incarnations.last[d]}; no allocation gave the address out again`,
       });
-  }
-
-  /** Whether what was recorded last is of this design, so that conformance is judged. */
-  get isOwn(): boolean {
-    return this.own;
   }
 
   /** Folds a batch. Order: as recorded. `upTo` is the last position that counts. */
@@ -128,16 +120,16 @@ export class Audit {
           this.gap(b, i);
           break;
         case KIND.pci_write_msi_msg:
-          this.written(b, i);
+          this.msi.written(b, i);
           break;
         case KIND.iommu_release_device:
-          this.deviceGone(b, i);
+          this.groups.deviceGone(b, i);
           break;
         case KIND.iommu_group_claim_dma_owner:
-          this.claimed(b, i);
+          this.groups.claimed(b, i);
           break;
         case KIND.iommu_group_release_dma_owner:
-          this.released(b, i);
+          this.groups.released(b, i);
           break;
         default:
           this.domainEvent(b, i);
@@ -155,11 +147,10 @@ export class Audit {
     const { addresses, strings } = interned;
     assert(!addresses.released, 'no snapshot after evicted addresses were released');
     return {
-      design: this.design.id, own: this.own, releasesSeen: this.releasesSeen,
+      design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen,
       rows: this.rows.snapshot(this.incarnations.size), incarnations: this.incarnations.snapshot(),
-      attachments: this.attachments.snapshot(), maps: this.maps.snapshot(),
+      attachments: this.attachments.snapshot(), msi: this.msi.snapshot(),
       started: this.started, lastOnCpu: [...this.lastOnCpu], withdrawn: this.findings.withdrawn,
-      fdOwner: [...this.fdOwner], fdGeneration: [...this.fdGeneration],
       findings: [...this.findings.list], count: this.findings.count, summary: { ...this.findings.summary }, checked: { ...this.checked },
       addressesLo: addresses.lo.slice(0, addresses.size), addressesHi: addresses.hi.slice(0, addresses.size), strings: [...strings.values],
     };
@@ -171,16 +162,14 @@ export class Audit {
     s.addressesLo.forEach((lo, n) => interned.addresses.intern(lo, s.addressesHi[n]));
     for (const text of s.strings) interned.strings.intern(text);
     const audit = new Audit(design, s.own);
-    audit.releasesSeen = s.releasesSeen;
+    audit.groups.releasesSeen = s.releasesSeen;
     audit.incarnations.restore(s.incarnations);
     audit.rows.restore(s.rows);
     audit.attachments.restore(s.attachments);
-    audit.maps.restore(s.maps);
+    audit.msi.restore(s.msi);
     audit.started = s.started;
     audit.lastOnCpu.push(...s.lastOnCpu);
     audit.findings.withdrawn = s.withdrawn;
-    audit.fdOwner.push(...s.fdOwner);
-    audit.fdGeneration.push(...s.fdGeneration);
     audit.findings.list = [...s.findings];
     audit.findings.count = s.count;
     Object.assign(audit.findings.summary, s.summary);
@@ -200,7 +189,7 @@ export class Audit {
     let d = b.domain[i];
     if (d < 0) {
       if (kind !== KIND.iommu_dma_prepare_msi) return this.withoutDomain(b, i);
-      d = this.domainOfDevice(b, i);
+      d = this.msi.domainOfDevice(b, i);
       if (d < 0) return;
     }
     const { rows, incarnations } = this;
@@ -209,21 +198,21 @@ export class Audit {
     if (b.words[i * 3 + BEFORE] !== 0) this.observe(b, i, BEFORE, d, rows.state[d]);
     const before = rows.state[d];
     if (kind === KIND.iommu_group_set_domain) {
-      this.setDomain(b, i, d);
+      this.groups.setDomain(b, i, d);
       if (b.words[i * 3 + AFTER] !== 0) this.observe(b, i, AFTER, d, before);
       this.onStep?.(i, d, before, rows.state[d], NONE);
       return;
     }
-    if (kind === KIND.iommu_map) rows.map = this.mapKindOf(b, i);
+    if (kind === KIND.iommu_map) rows.map = this.msi.mapKindOf(b, i);
     const prediction = rows.map === MAP.iommufd || rows.map === MAP.dma ? kind === KIND.iommu_map && this.own : false;
-    if (prediction) this.checkMap(b, i, d);
+    if (prediction) this.msi.checkMap(b, i, d);
     // Where no device release can be seen, a hot-unplugged device still looks attached to its default domain.
-    if (kind === KIND.iommu_domain_free && !this.releasesSeen && (rows.type[d] & 2) !== 0) rows.attached[d] = 0;
+    if (kind === KIND.iommu_domain_free && !this.groups.releasesSeen && (rows.type[d] & 2) !== 0) rows.attached[d] = 0;
     const verdict = step(this.table, rows, d, kind, b, i, this.own);
     const after = rows.state[d];
     if (after === STATE.freed && before !== STATE.freed) incarnations.freed(d);
     const settled = verdict <= 0 ? false : this.judge(b, i, d, verdict, before, after);
-    if (kind === KIND.iommu_dma_prepare_msi) this.prepared(b, i, d, verdict);
+    if (kind === KIND.iommu_dma_prepare_msi) this.msi.prepared(b, i, d, verdict);
     if (b.words[i * 3 + AFTER] !== 0) {
       if (settled) this.adopt(b, i, AFTER, d);
       else this.observe(b, i, AFTER, d, before);
@@ -325,7 +314,7 @@ export class Audit {
     return otherwise;
   }
 
-  private found(rule: string, b: EventBatch, i: number, d: number, details: Details): void {
+  found(rule: string, b: EventBatch, i: number, d: number, details: Details): void {
     const position = b.position + i;
     const tainted = d >= 0 ? this.incarnations.tainted[d] : 0;
     this.findings.add(
@@ -387,286 +376,11 @@ export class Audit {
     if (this.rows.state[old] !== STATE.freed) this.observe(b, i, OLD, old, this.rows.state[old]);
   }
 
-  // ── groups and devices ─────────────────────────────────────────────────────────────────────────────────────────
-
-  private setDomain(b: EventBatch, i: number, d: number): void {
-    const { attachments, incarnations } = this;
-    const present = b.present[i];
-    const errno = present & HAS.errno ? b.errno[i] : 0;
-    if (errno < 0) {
-      this.checked.errno += this.own ? 1 : 0;
-      const rule = errno === EBUSY ? 'attach-group-busy' : errno === EINVAL ? 'attach-foreign-ops' : null;
-      if (rule) this.refused(rule, b, i, d, errno);
-      return;
-    }
-    const generation = incarnations.generation[d];
-    const device = present & HAS.device ? attachments.device(b.device[i]) : null;
-    if (present & HAS.group) {
-      const group = attachments.group(b.group[i]);
-      if (device) attachments.join(device, group);
-      this.move(b, i, group, d, generation);
-      if (group.owner !== null) {
-        this.fdOwner[d] = group.owner;
-        this.fdGeneration[d] = generation;
-      }
-      if (!device) {
-        for (const other of group.members) {
-          if (other.domain === d && other.generation === generation) continue;
-          other.domain = d;
-          other.generation = generation;
-          this.checkStale(b, i, other, d);
-        }
-      }
-    }
-    if (!device) return;
-    if (!device.group) this.move(b, i, device, d, generation);
-    device.domain = d;
-    device.generation = generation;
-    this.checkStale(b, i, device, d);
-  }
-
-  /** A group (or a device of unknown group) leaves its domain and comes to another; the same domain again is no move. */
-  private move(b: EventBatch, i: number, holder: Group | Device, d: number, generation: number): void {
-    if (holder.domain === d && holder.generation === generation) return;
-    const old = holder.domain;
-    if (old >= 0 && this.incarnations.generation[old] === holder.generation) step(this.table, this.rows, old, DETACHED, b, i, this.own);
-    holder.domain = d;
-    holder.generation = generation;
-    step(this.table, this.rows, d, ATTACH, b, i, this.own);
-  }
-
-  private deviceGone(b: EventBatch, i: number): void {
-    this.releasesSeen = true;
-    const device = this.attachments.devices.get(b.device[i]);
-    const group = this.attachments.release(b.device[i], b.present[i] & HAS.group ? b.group[i] : -1);
-    for (const holder of [group, device && !device.group ? device : null]) {
-      if (holder && holder.domain >= 0 && this.incarnations.generation[holder.domain] === holder.generation) {
-        step(this.table, this.rows, holder.domain, DETACHED, b, i, this.own);
-      }
-    }
-  }
-
-  private claimHolder(b: EventBatch, i: number): Group | null {
-    const { attachments } = this;
-    if (b.present[i] & HAS.group) return attachments.group(b.group[i]);
-    if ((b.present[i] & HAS.device) === 0) return null;
-    return attachments.device(b.device[i]).group;
-  }
-
-  private claimed(b: EventBatch, i: number): void {
-    const errno = b.present[i] & HAS.errno ? b.errno[i] : 0;
-    const owner = b.present[i] & HAS.a ? hex64(b.aLo[i], b.aHi[i]) : null;
-    const group = this.claimHolder(b, i);
-    if (errno < 0) {
-      if (this.own) this.checked.errno++;
-      const rule = errno === EPERM ? 'claim-dma-owner-taken' : errno === EBUSY ? 'claim-dma-owner-not-default' : errno === EINVAL ? 'claim-dma-owner-null' : null;
-      if (rule) this.refused(rule, b, i, -1, errno);
-      return;
-    }
-    if (b.present[i] & HAS.pid && owner !== null) this.attachments.claim(b.pid[i], owner);
-    if (!group) return;
-    // iommu_device_claim_dma_owner counts the same owner up; iommu_group_claim_dma_owner refuses any second claim.
-    const byDevice = (b.present[i] & HAS.device) !== 0;
-    if (group.claims !== null && group.claims > 0 && !(byDevice && group.owner === owner)) {
-      if (this.own) this.checked.errno++;
-      this.found('claim-dma-owner-taken', b, i, -1, {
-        outcome: 'undetected', expected: { errno: EPERM }, observed: { errno },
-        message: `the group is claimed by ${group.owner ?? 'another owner'} already; ${this.design.id} answers -EPERM, the kernel accepted it`,
-      });
-      group.claims = 0;
-    }
-    group.claims = (group.claims ?? 0) + 1;
-    group.owner = owner;
-  }
-
-  private released(b: EventBatch, i: number): void {
-    const group = this.claimHolder(b, i);
-    if (!group || group.claims === null) return;
-    if (group.claims === 0) {
-      this.found('release-dma-owner-unowned', b, i, -1, { outcome: 'ignored-warn', severity: 'info', message: 'release of a group that nobody claims: the kernel warns and does nothing' });
-      return;
-    }
-    group.claims--;
-    if (group.claims > 0 || group.owner === null) return;
-    const { owner } = group;
-    group.owner = null;
-    for (const other of this.attachments.groups.values()) if (other.owner === owner) return;
-    this.maps.released(owner);
-  }
-
   private withoutDomain(b: EventBatch, i: number): void {
     const kind = b.kind[i];
     const errno = b.present[i] & HAS.errno ? b.errno[i] : 0;
     if (kind === KIND.iommu_set_fault_handler) this.found('set-fault-handler-null-domain', b, i, -1, { outcome: this.design.ownerMember === 'cookie_type' ? 'ignored-warn' : 'bug' });
-    else if (errno === EOPNOTSUPP && kind !== KIND.iommu_domain_alloc) this.refused('hwpt-alloc-unsupported', b, i, -1, errno);
-  }
-
-  /** A refusal that every design gives alike. */
-  private refused(rule: string, b: EventBatch, i: number, d: number, errno: number): void {
-    this.found(rule, b, i, d, {
-      outcome: 'rejected', severity: 'info', ...(d >= 0 && { before: this.rows.state[d], after: this.rows.state[d] }),
-      expected: { errno }, observed: { errno },
-      message: `${RULES[ruleIndex(rule)].sentence}: refused with ${errnoText(errno)}`,
-    });
-  }
-
-  // ── MSI ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  private mapKindOf(b: EventBatch, i: number): number {
-    const caller = b.present[i] & HAS.caller ? b.caller[i] : 0;
-    if (caller === 0) return mapKind('', b, i);
-    if (caller >= this.mapKinds.length) {
-      const wide = new Int8Array(Math.max(caller + 1, this.mapKinds.length * 2)).fill(-1);
-      wide.set(this.mapKinds);
-      this.mapKinds = wide;
-    }
-    if (this.mapKinds[caller] < 0) {
-      const symbol = b.interned.strings.values[caller];
-      if (symbol.startsWith('0x')) return mapKind('', b, i);
-      this.mapKinds[caller] = mapKind(symbol, b, i);
-    }
-    return this.mapKinds[caller];
-  }
-
-  /** Compares the IOVA of a new MSI page with the one the back end must have chosen. */
-  private checkMap(b: EventBatch, i: number, d: number): void {
-    const { rows } = this;
-    if (b.present[i] & HAS.errno && b.errno[i] < 0) return;
-    if (rows.map === MAP.dma) {
-      if (rows.cookie[d] !== COOKIE.msi || (rows.flags[d] & FLAG.msiNextKnown) === 0) return;
-      // A doorbell that has its page gets no other one: msi-duplicate-doorbell says so, there is no IOVA to predict.
-      if (b.present[i] & HAS.b && rows.findPage(d, MAP.dma, b.bLo[i], b.bHi[i]) !== NONE) return;
-      this.checkIova(b, i, d, b.aLo[i], b.aHi[i], rows.msiNextLo[d], rows.msiNextHi[d]);
-      return;
-    }
-    if ((b.present[i] & HAS.b) === 0 || b.aHi[i] !== 0) return;
-    const fd = this.fdGeneration[d] === this.incarnations.generation[d] ? this.fdOwner[d] : (b.present[i] & HAS.pid ? this.attachments.claimOf(b.pid[i]) : undefined);
-    if (fd === undefined) return;
-    const expected = this.maps.predict(fd, b.bLo[i], b.bHi[i]);
-    if (expected === EXHAUSTED) {
-      this.found('msi-iommufd-ids-exhausted', b, i, d, { outcome: 'undetected', before: rows.state[d], after: rows.state[d] });
-      return;
-    }
-    if (expected !== UNSURE) this.checkIova(b, i, d, b.aLo[i], b.aHi[i], expected, 0);
-    this.maps.note(fd, b.bLo[i], b.bHi[i], b.aLo[i]);
-  }
-
-  private checkIova(b: EventBatch, i: number, d: number, lo: number, hi: number, expectedLo: number, expectedHi: number): void {
-    this.checked.iovas++;
-    if (lo === expectedLo && hi === expectedHi) return;
-    this.found('msi-iova-mismatch', b, i, d, {
-      outcome: 'undetected', before: this.rows.state[d], after: this.rows.state[d],
-      expected: { iova: hex64(expectedLo, expectedHi) }, observed: { iova: hex64(lo, hi) },
-      message: `the MSI IOVA is ${hex64(lo, hi)}; ${this.design.id} gives ${hex64(expectedLo, expectedHi)}`,
-    });
-  }
-
-  private domainOfDevice(b: EventBatch, i: number): number {
-    if ((b.present[i] & HAS.device) === 0) return -1;
-    const device = this.attachments.devices.get(b.device[i]);
-    return device && device.domain >= 0 && this.incarnations.generation[device.domain] === device.generation ? device.domain : -1;
-  }
-
-  private prepared(b: EventBatch, i: number, d: number, verdict: number): void {
-    const present = b.present[i];
-    const { rows, pagesOf } = { rows: this.rows, pagesOf: this.rows.pages };
-    if (verdict === NONE || (present & HAS.errno && b.errno[i] < 0) || (present & HAS.a) === 0) return;
-    const backend = rows.state[d] === STATE.iommufd_owned ? MAP.iommufd : MAP.dma;
-    const page = rows.findPage(d, backend, b.aLo[i], b.aHi[i]);
-    const passed = this.table.verdictOutcome[verdict] === NOOP;
-    const nested = rows.type[d] === TYPE.NESTED;
-    if (this.own && present & HAS.b && !nested) {
-      if (passed) this.checkIova(b, i, d, b.bLo[i], b.bHi[i], 0, 0);
-      else if (page !== NONE) this.checkIova(b, i, d, b.bLo[i], b.bHi[i], pagesOf.iovaLo[page], pagesOf.iovaHi[page]);
-      this.checkShift(b, i, d, page);
-    }
-    if ((present & HAS.device) === 0 || (present & HAS.x) === 0) return;
-    const device = this.attachments.device(b.device[i]);
-    const msi = this.attachments.msi(device, b.x[i]);
-    let lo = b.bLo[i];
-    let hi = b.bHi[i];
-    if ((present & HAS.b) === 0) {
-      msi.known = passed || page !== NONE;
-      lo = page === NONE ? 0 : pagesOf.iovaLo[page];
-      hi = page === NONE ? 0 : pagesOf.iovaHi[page];
-    } else msi.known = true;
-    msi.iovaLo = nested ? 0 : lo;
-    msi.iovaHi = nested ? 0 : hi;
-    const translated = lo !== 0 || hi !== 0;
-    const mask = (1 << (present & HAS.y && b.y[i] > 0 && b.y[i] < 31 ? b.y[i] : 12)) - 1;
-    msi.addressLo = translated ? ((lo & ~mask) | (b.aLo[i] & mask)) >>> 0 : b.aLo[i];
-    msi.addressHi = translated ? hi : b.aHi[i];
-  }
-
-  private checkShift(b: EventBatch, i: number, d: number, page: number): void {
-    if ((b.present[i] & HAS.y) === 0 || page === NONE || (b.bLo[i] | b.bHi[i]) === 0) return;
-    const size = this.rows.pages.sizeLo[page];
-    if (size === (1 << (b.y[i] & 31)) >>> 0) return;
-    const expected = 31 - Math.clz32(size);
-    this.found('msi-desc-shift-mismatch', b, i, d, {
-      outcome: 'undetected', before: this.rows.state[d], after: this.rows.state[d],
-      expected: { iommu_msi_shift: expected }, observed: { iommu_msi_shift: b.y[i] },
-    });
-  }
-
-  private written(b: EventBatch, i: number): void {
-    const device = this.attachments.device(b.device[i]);
-    const msi = this.attachments.msi(device, b.x[i]);
-    const lo = b.aLo[i];
-    const hi = b.aHi[i];
-    const held = (msi.programmedLo | msi.programmedHi) !== 0;
-    if (held !== ((lo | hi) !== 0)) device.programmed += held ? -1 : 1;
-    msi.programmedLo = lo;
-    msi.programmedHi = hi;
-    msi.reported = false;
-    if (lo === 0 && hi === 0) return; // teardown
-    if (!this.own || !msi.known) return;
-    this.checked.addresses++;
-    if (lo !== msi.addressLo || hi !== msi.addressHi) {
-      const d = device.domain >= 0 && this.incarnations.generation[device.domain] === device.generation ? device.domain : -1;
-      this.found('msi-address-mismatch', b, i, d, {
-        outcome: 'undetected', ...(d >= 0 && { before: this.rows.state[d], after: this.rows.state[d] }),
-        expected: { address: hex64(msi.addressLo, msi.addressHi) }, observed: { address: hex64(lo, hi) },
-        message: `msi_index ${b.x[i]} was programmed with ${hex64(lo, hi)}; its descriptor says ${hex64(msi.addressLo, msi.addressHi)}`,
-      });
-      return;
-    }
-    const d = device.domain;
-    if (d >= 0 && this.incarnations.generation[d] === device.generation && !this.isMapped(d, msi)) this.checkStale(b, i, device, d);
-  }
-
-  /** The device came to another domain, or was programmed: is every address it holds mapped there? */
-  private checkStale(b: EventBatch, i: number, device: Device, d: number): void {
-    const { rows } = this;
-    if (!this.own || device.programmed === 0) return;
-    const type = rows.type[d];
-    const translates = (type & 1) !== 0 && rows.state[d] !== STATE.unknown && (rows.flags[d] & FLAG.pagesKnown) !== 0;
-    if (!translates && type !== TYPE.IDENTITY) return;
-    const stale: number[] = [];
-    let address = '';
-    for (let index = 0; index < device.msis.length; index++) {
-      const msi = device.msis[index];
-      if (!msi || !msi.known || msi.reported || (msi.programmedLo | msi.programmedHi) === 0 || (msi.iovaLo | msi.iovaHi) === 0) continue;
-      if (translates && this.isMapped(d, msi)) continue;
-      msi.reported = true;
-      stale.push(index);
-      address ||= hex64(msi.programmedLo, msi.programmedHi);
-    }
-    if (stale.length === 0) return;
-    const carried = this.design.replaceCarriesMsiPages;
-    this.found('msi-address-stale', b, i, d, {
-      outcome: 'undetected', before: rows.state[d], after: rows.state[d], ...(!carried && { severity: 'info' as const }),
-      observed: { address, msi_index: stale },
-      message: `the device is programmed with ${address} (msi_index ${stale.join(', ')}), which this domain does not map${carried ? '' : `: a known limit of ${this.design.id} (FIXME in iommufd_group_setup_msi)`}`,
-    });
-  }
-
-  private isMapped(d: number, msi: Msi): boolean {
-    const { pages } = this.rows;
-    for (let p = this.rows.pageHead[d]; p !== NONE; p = pages.next[p]) {
-      if (pages.overlaps(p, msi.programmedLo, msi.programmedHi, 1, 0)) return true;
-    }
-    return false;
+    else if (errno === EOPNOTSUPP && kind !== KIND.iommu_domain_alloc) this.groups.refused('hwpt-alloc-unsupported', b, i, -1, errno);
   }
 
   // ── gaps ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -681,7 +395,6 @@ export class Audit {
     }
     incarnations.gap();
     this.attachments.forget();
-    this.maps.forget();
-    this.fdGeneration.length = 0;
+    this.msi.forget();
   }
 }

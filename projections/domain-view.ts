@@ -11,6 +11,7 @@ import { NONE } from '../machines/transition-table.ts';
 import type { Audit } from './audit.ts';
 import { encodeWord, type Arch, type Word } from './domain-struct.ts';
 
+/** One MSI page of a domain. Units: bytes. */
 export interface PageView {
   readonly iova: string;
   readonly phys: string;
@@ -18,6 +19,7 @@ export interface PageView {
   readonly position: number;
 }
 
+/** One domain as people and programs read it. */
 export interface DomainView {
   readonly domain: string;
   readonly generation: number;

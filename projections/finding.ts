@@ -9,6 +9,7 @@ import { renderTime } from '../events/time.ts';
 import { RULES, SEVERITIES, ruleIndex, type Severity } from '../machines/rules.ts';
 import { STATES, type Outcome, type State } from '../machines/states.ts';
 
+/** One finding, as JSON has it. */
 export interface Finding {
   readonly rule: string;
   readonly severity: Severity;
@@ -62,6 +63,7 @@ export interface Details {
   readonly follows?: number;
 }
 
+/** The findings of one audit, listed up to `FINDINGS_KEPT` and counted without end. */
 export class Findings {
   list: Finding[] = [];
   readonly summary: Record<Severity, number> = { critical: 0, error: 0, warning: 0, info: 0 };

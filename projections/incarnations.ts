@@ -24,6 +24,7 @@ const NO_PID = -1;
 /** Freed domains that are remembered, to know a use after free from a domain never seen. */
 export const FREED_KEPT = 1 << 16;
 
+/** Incarnations as plain data. */
 export interface IncarnationsSnapshot {
   readonly born: Uint8Array;
   readonly generation: Uint32Array;
@@ -39,6 +40,7 @@ export interface IncarnationsSnapshot {
   readonly pending: readonly (readonly [number, Finding])[];
 }
 
+/** Incarnations of all domains, by row. */
 export class Incarnations {
   born = new Uint8Array(1024);
   generation = new Uint32Array(1024);

@@ -20,11 +20,13 @@ export const UNSURE = -2;
 /** File descriptors remembered at most; the oldest is forgotten first. */
 const FD_LIMIT = 4096;
 
+/** Doorbell pages as plain data. */
 export interface IommufdMapsSnapshot {
   readonly fds: readonly (readonly [OwnerKey, readonly SwMsiMap[]])[];
   readonly unsure: readonly OwnerKey[];
 }
 
+/** Doorbell pages of every iommufd file descriptor. */
 export class IommufdMaps {
   private readonly fds = new Map<OwnerKey, SwMsiMap[]>();
   /** Owners that gave up all their groups: the fd may be closed and its pointer another fd's, or it may go on. */

@@ -22,6 +22,7 @@ const TYPES_OF_STATE: ReadonlyMap<number, (type: number) => boolean> = new Map([
   [STATE.fault_handler_owned, (t) => t === TYPE.UNMANAGED],
 ]);
 
+/** Compares and reads words under one design. */
 export class WordCheck {
   /** Rules that the last compared words break. */
   readonly broken: string[] = [];

@@ -32,6 +32,7 @@ for (const fn of [
 /** Symbol that stands as `caller` of a mapping which only a tracepoint showed inside iommu_dma_prepare_msi. */
 const DMA_SW_MSI = 'iommu_dma_sw_msi';
 
+/** Turns probe lines into events of a batch. */
 export class Calls {
   /** Lines that became an event or a part of one. */
   used = 0;

@@ -73,6 +73,7 @@ export function evidenceIn(head: Buffer): Set<string> {
   return new Set(MEMBER_EVIDENCE.filter(([pattern]) => pattern.test(text)).map(([, name]) => name));
 }
 
+/** Reads one recording; `read` may be called once. */
 export class FtraceText {
   private readonly summary: ReadSummary;
   private readonly source: ByteSource;

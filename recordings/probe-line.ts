@@ -44,6 +44,7 @@ export const LINE = { entry: 0, return: 1, tracepoint: 2 } as const;
 export const TRACEPOINTS = ['map', 'attach_device_to_domain', 'add_device_to_group', 'remove_device_from_group'] as const;
 export const TP = { map: 0, attach_device_to_domain: 1, add_device_to_group: 2, remove_device_from_group: 3 } as const;
 
+/** The line in hand: filled by a reader, read by `calls.ts`. */
 export class ProbeLine {
   /** Fills task, cpu and time, which only lines that become events need; set by the reader, called by `calls.ts`. */
   complete: () => void = () => {};

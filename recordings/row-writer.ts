@@ -13,6 +13,7 @@ export const OLD_FIELDS = { dom: F.old_dom, type: F.old_dtype, ctype: F.old_ctyp
 export const CUR_FIELDS = { dom: F.cur_dom, type: F.cur_dtype, ctype: F.cur_ctype, cookie: F.cur_cookie, cktype: F.cur_cktype, word: F.cur_word, owner: F.cur_owner };
 type WordFields = typeof OWN;
 
+/** Writes the rows of one batch. */
 export class RowWriter {
   private readonly batch: EventBatch;
   private readonly flush: () => void;

@@ -30,7 +30,7 @@ export function auditText(s: ReadSummary, audit: Audit, why: string): string {
   if (s.lost > 0) field('lost', `${plural(s.lost, 'event')}: owners are unknown after a loss until they are observed again; what happened inside it is not judged${findings.withdrawn > 0 ? `; ${plural(findings.withdrawn, 'finding')} near it taken back` : ''}`);
   field('domains', String(audit.incarnations.count));
   field('checked', `${plural(checked.errno, 'errno')}, ${plural(checked.words, 'word')}, ${plural(checked.iovas, 'MSI IOVA')}, ${plural(checked.addresses, 'programmed address').replace(/addresss$/, 'addresses')}`);
-  if (audit.isOwn && checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
+  if (audit.own && checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
     field('', 'nothing could be compared: no finding means nothing here');
   }
   out.push('');

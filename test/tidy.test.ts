@@ -188,33 +188,12 @@ function isDocumented(lines: readonly string[], i: number): boolean {
   return lines[first].startsWith('/**');
 }
 
-const excuse = (reason: string) => (...where: string[]): Record<string, string> => Object.fromEntries(where.map((name) => [name, reason]));
-const headerTells = excuse('the header of the file is about this one thing');
-const snapshots = excuse('what `snapshot` returns and `restore` takes; nobody else looks inside');
 
 test('what is exported has a docstring', () => {
   demand(SOURCES.flatMap(({ path, lines }) => lines.flatMap((line, i) => {
     const name = /^export (?:declare |abstract |async )*(?:function\*?|class|const|let|interface|type|namespace) (\w+)/.exec(line)?.[1];
     return name === undefined || isDocumented(lines, i) ? [] : [[`${path}#${name}`, 'has none'] as const];
-  })), {
-    'bench/processes.ts#Run': 'two numbers, told by the function below it that returns them',
-    ...headerTells('machines/design-list.ts#DESIGNS', 'machines/designs/cookie-type.ts#cookieType', 'machines/designs/private-data-owner-guard.ts#privateDataOwnerGuard'),
-    ...headerTells('machines/designs/private-data-owner-v2.ts#privateDataOwnerV2', 'machines/designs/private-data-owner.ts#privateDataOwner', 'machines/designs/sw-msi.ts#swMsi'),
-    ...headerTells('machines/designs/v6.12.ts#v612', 'machines/designs/v7.3.ts#v73', 'machines/domain-context.ts#DomainContext', 'machines/domain-rows.ts#DomainRows'),
-    ...headerTells('machines/msi-pages.ts#MsiPages', 'machines/states.ts#STATES', 'machines/states.ts#State', 'projections/attachments.ts#Attachments', 'projections/audit.ts#Audit'),
-    ...headerTells('projections/domain-view.ts#DomainView', 'projections/finding.ts#Finding', 'projections/incarnations.ts#Incarnations', 'projections/iommufd-maps.ts#IommufdMaps'),
-    ...headerTells('projections/word-check.ts#WordCheck', 'recordings/calls.ts#Calls', 'recordings/ftrace-text.ts#FtraceText', 'recordings/probe-line.ts#ProbeLine'),
-    ...snapshots('machines/domain-rows.ts#RowsSnapshot', 'projections/attachments.ts#AttachmentsSnapshot', 'projections/audit.ts#AuditSnapshot'),
-    ...snapshots('projections/incarnations.ts#IncarnationsSnapshot', 'projections/iommufd-maps.ts#IommufdMapsSnapshot'),
-    'machines/domain-context.ts#ACCEPTED': 'a verdict that its name and its three members tell',
-    'machines/ownership.ts#OwnershipMachine': 'the type of what the documented function above it returns',
-    'machines/rules.ts#SEVERITIES': 'CONTRACT.md has the list',
-    'machines/rules.ts#Severity': 'one of the list above it',
-    'projections/attachments.ts#Group': 'its members say what is kept of an IOMMU group',
-    'projections/attachments.ts#Device': 'its members say what is kept of a device',
-    'projections/domain-view.ts#PageView': 'one element of the list in DomainView',
-    'projections/finding.ts#Findings': 'the list of what the header is about',
-  });
+  })));
 });
 
 test('the patterns of this test find what they look for', () => {

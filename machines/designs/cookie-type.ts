@@ -24,6 +24,7 @@ export function adoptNested(wrongType: number): readonly Decision[] {
   ];
 }
 
+/** The design as merged in v6.15. */
 export const cookieType: Design = {
   id: 'cookie-type',
   title: 'cookie-type: as merged in v6.15, one enum and one union',

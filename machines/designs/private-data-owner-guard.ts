@@ -6,6 +6,7 @@ import type { Design } from '../design.ts';
 import { EEXIST, EINVAL, ENODEV, ENOMEM } from '../states.ts';
 import { privateDataOwner } from './private-data-owner.ts';
 
+/** Patch 1/4 with the reviewer's guard. */
 export const privateDataOwnerGuard: Design = {
   ...privateDataOwner,
   id: 'private-data-owner-guard',

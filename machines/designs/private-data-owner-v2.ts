@@ -15,6 +15,7 @@ const put: readonly Decision[] = [
   { errno: 'none', outcome: 'noop' },
 ];
 
+/** The whole proposed series. */
 export const privateDataOwnerV2: Design = {
   ...privateDataOwner,
   id: 'private-data-owner-v2',

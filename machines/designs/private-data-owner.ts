@@ -7,6 +7,7 @@
 import type { Design } from '../design.ts';
 import { swMsi } from './sw-msi.ts';
 
+/** Patch 1/4 as posted. */
 export const privateDataOwner: Design = {
   ...swMsi,
   id: 'private-data-owner',

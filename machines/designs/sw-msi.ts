@@ -28,6 +28,7 @@ const put: readonly Decision[] = [
   { errno: 'none', outcome: 'noop' },
 ];
 
+/** The kernel between v6.14 and v6.15. */
 export const swMsi: Design = {
   ...v612,
   id: 'sw-msi',

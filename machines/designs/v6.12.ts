@@ -6,6 +6,7 @@ import type { Design } from '../design.ts';
 import { EEXIST, EINVAL, ENODEV, ENOMEM } from '../states.ts';
 import { dmaSwMsi, iommuMap, iommuUnmap } from './shared-calls.ts';
 
+/** The v6.12 stable kernel. */
 export const v612: Design = {
   id: 'v6.12',
   title: 'v6.12: iova_cookie pointer, nothing says who owns the domain',

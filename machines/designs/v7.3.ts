@@ -7,6 +7,7 @@ import { EOPNOTSUPP } from '../states.ts';
 import { adoptNested, cookieType } from './cookie-type.ts';
 import { iommuMap } from './shared-calls.ts';
 
+/** The newest kernel. */
 export const v73: Design = {
   ...cookieType,
   id: 'v7.3',

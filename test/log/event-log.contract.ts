@@ -160,7 +160,10 @@ export function eventLogContract(name: string, makeStore: () => StoreUnderTest):
       const events = recordingEvents('r', 3 * BATCH_CAPACITY + 5);
       await importRecording(log, sourceOf(events, 1500));
       const interned = createInterned();
-      for (let n = 0; n < 3000; n++) interned.strings.intern(`other ${n}`), interned.addresses.intern(n, 1);
+      for (let n = 0; n < 3000; n++) {
+        interned.strings.intern(`other ${n}`);
+        interned.addresses.intern(n, 1);
+      }
       let rows = 0;
       await log.read(2000, 11000, interned, (batch) => {
         expect(batch.position).toBe(2000 + rows);

@@ -1,0 +1,144 @@
+/**
+ * Attach, detach, claim and release: who owns a group and which domain it is on, and what of it breaks a rule.
+ * Source: [7.3] drivers/iommu/iommu.c __iommu_attach_group:2355, iommu_group_claim_dma_owner:3423; KERNEL.md 5.5, 5.6.
+ */
+import type { EventBatch } from '../events/batch.ts';
+import { HAS } from '../events/batch.ts';
+import { hex64 } from '../events/tables.ts';
+import { step } from '../machines/domain-rows.ts';
+import { RULES, ruleIndex } from '../machines/rules.ts';
+import { EBUSY, EINVAL, EPERM, MACHINE_EVENT, errnoText } from '../machines/states.ts';
+import type { Device, Group } from './attachments.ts';
+import type { AuditState } from './audit-state.ts';
+import type { MsiCheck } from './msi-check.ts';
+
+const ATTACH = MACHINE_EVENT.iommu_group_set_domain;
+const DETACHED = MACHINE_EVENT.detached;
+
+/** Judges events about groups and devices. */
+export class GroupCheck {
+  /** Whether the recording shows devices that go away; without that a hot-unplugged one still looks attached. */
+  releasesSeen = false;
+  private readonly state: AuditState;
+  private readonly msi: MsiCheck;
+
+  constructor(state: AuditState, msi: MsiCheck) {
+    this.state = state;
+    this.msi = msi;
+  }
+
+  /** iommu_group_set_domain: of a whole group, or of one device. */
+  setDomain(b: EventBatch, i: number, d: number): void {
+    const { attachments, incarnations } = this.state;
+    const present = b.present[i];
+    const errno = present & HAS.errno ? b.errno[i] : 0;
+    if (errno < 0) {
+      this.state.checked.errno += this.state.own ? 1 : 0;
+      const rule = errno === EBUSY ? 'attach-group-busy' : errno === EINVAL ? 'attach-foreign-ops' : null;
+      if (rule) this.refused(rule, b, i, d, errno);
+      return;
+    }
+    const generation = incarnations.generation[d];
+    const device = present & HAS.device ? attachments.device(b.device[i]) : null;
+    if (present & HAS.group) {
+      const group = attachments.group(b.group[i]);
+      if (device) attachments.join(device, group);
+      this.move(b, i, group, d, generation);
+      if (group.owner !== null) this.msi.belongsTo(d, group.owner);
+      if (!device) {
+        for (const other of group.members) {
+          if (other.domain === d && other.generation === generation) continue;
+          other.domain = d;
+          other.generation = generation;
+          this.msi.checkStale(b, i, other, d);
+        }
+      }
+    }
+    if (!device) return;
+    if (!device.group) this.move(b, i, device, d, generation);
+    device.domain = d;
+    device.generation = generation;
+    this.msi.checkStale(b, i, device, d);
+  }
+
+  /** A group (or a device of unknown group) leaves its domain and comes to another; the same domain again is no move. */
+  private move(b: EventBatch, i: number, holder: Group | Device, d: number, generation: number): void {
+    if (holder.domain === d && holder.generation === generation) return;
+    const old = holder.domain;
+    if (old >= 0 && this.state.incarnations.generation[old] === holder.generation) step(this.state.table, this.state.rows, old, DETACHED, b, i, this.state.own);
+    holder.domain = d;
+    holder.generation = generation;
+    step(this.state.table, this.state.rows, d, ATTACH, b, i, this.state.own);
+  }
+
+  /** iommu_release_device: the device is gone, and its group's domain with the last of its devices. */
+  deviceGone(b: EventBatch, i: number): void {
+    this.releasesSeen = true;
+    const device = this.state.attachments.devices.get(b.device[i]);
+    const group = this.state.attachments.release(b.device[i], b.present[i] & HAS.group ? b.group[i] : -1);
+    for (const holder of [group, device && !device.group ? device : null]) {
+      if (holder && holder.domain >= 0 && this.state.incarnations.generation[holder.domain] === holder.generation) {
+        step(this.state.table, this.state.rows, holder.domain, DETACHED, b, i, this.state.own);
+      }
+    }
+  }
+
+  private claimHolder(b: EventBatch, i: number): Group | null {
+    const { attachments } = this.state;
+    if (b.present[i] & HAS.group) return attachments.group(b.group[i]);
+    if ((b.present[i] & HAS.device) === 0) return null;
+    return attachments.device(b.device[i]).group;
+  }
+
+  /** iommu_group_claim_dma_owner, iommu_device_claim_dma_owner. */
+  claimed(b: EventBatch, i: number): void {
+    const errno = b.present[i] & HAS.errno ? b.errno[i] : 0;
+    const owner = b.present[i] & HAS.a ? hex64(b.aLo[i], b.aHi[i]) : null;
+    const group = this.claimHolder(b, i);
+    if (errno < 0) {
+      if (this.state.own) this.state.checked.errno++;
+      const rule = errno === EPERM ? 'claim-dma-owner-taken' : errno === EBUSY ? 'claim-dma-owner-not-default' : errno === EINVAL ? 'claim-dma-owner-null' : null;
+      if (rule) this.refused(rule, b, i, -1, errno);
+      return;
+    }
+    if (b.present[i] & HAS.pid && owner !== null) this.state.attachments.claim(b.pid[i], owner);
+    if (!group) return;
+    // iommu_device_claim_dma_owner counts the same owner up; iommu_group_claim_dma_owner refuses any second claim.
+    const byDevice = (b.present[i] & HAS.device) !== 0;
+    if (group.claims !== null && group.claims > 0 && !(byDevice && group.owner === owner)) {
+      if (this.state.own) this.state.checked.errno++;
+      this.state.found('claim-dma-owner-taken', b, i, -1, {
+        outcome: 'undetected', expected: { errno: EPERM }, observed: { errno },
+        message: `the group is claimed by ${group.owner ?? 'another owner'} already; ${this.state.design.id} answers -EPERM, the kernel accepted it`,
+      });
+      group.claims = 0;
+    }
+    group.claims = (group.claims ?? 0) + 1;
+    group.owner = owner;
+  }
+
+  /** iommu_group_release_dma_owner, iommu_device_release_dma_owner. */
+  released(b: EventBatch, i: number): void {
+    const group = this.claimHolder(b, i);
+    if (!group || group.claims === null) return;
+    if (group.claims === 0) {
+      this.state.found('release-dma-owner-unowned', b, i, -1, { outcome: 'ignored-warn', severity: 'info', message: 'release of a group that nobody claims: the kernel warns and does nothing' });
+      return;
+    }
+    group.claims--;
+    if (group.claims > 0 || group.owner === null) return;
+    const { owner } = group;
+    group.owner = null;
+    for (const other of this.state.attachments.groups.values()) if (other.owner === owner) return;
+    this.msi.released(owner);
+  }
+
+  /** A refusal that every design gives alike. */
+  refused(rule: string, b: EventBatch, i: number, d: number, errno: number): void {
+    this.state.found(rule, b, i, d, {
+      outcome: 'rejected', severity: 'info', ...(d >= 0 && { before: this.state.rows.state[d], after: this.state.rows.state[d] }),
+      expected: { errno }, observed: { errno },
+      message: `${RULES[ruleIndex(rule)].sentence}: refused with ${errnoText(errno)}`,
+    });
+  }
+}
