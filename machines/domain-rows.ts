@@ -12,7 +12,7 @@ import { MsiPages, below, grown } from './msi-pages.ts';
 import {
   ENODEV, ENOMEM, MACHINE_EVENT, MSI_IOVA_BASE, MSI_IOVA_LENGTH, PAGE_SIZE, PROT_DMA_MSI, PROT_IOMMUFD_MSI, STATE, TYPE, TYPE_UNKNOWN,
 } from './states.ts';
-import { NONE, type TransitionTable } from './transition-table.ts';
+import { FACT_GUARDS, NONE, type TransitionTable } from './transition-table.ts';
 
 /** `cookie` column. */
 export const COOKIE = { none: 0, dma: 1, msi: 2 } as const;
@@ -194,10 +194,6 @@ const otherFacts: Readonly<Partial<Record<Guard, (cookie: number, flags: number,
   isDmaBackend: (_, __, map, own) => own && map === MAP.dma,
   isIommufdBackend: (_, __, map, own) => own && map === MAP.iommufd,
 };
-/** Facts come first in GUARDS, then what is asked, then what is asked about pages. */
-const FACTS = Object.keys(typeFacts).length + Object.keys(otherFacts).length;
-const PAGE_GUARDS = GUARDS.indexOf('pageIsListed');
-
 /** Bits of the facts that hold for a type; index 256 stands for a type that nothing has told. */
 const TYPE_BITS = Int32Array.from({ length: 257 }, (_, type) => typeBits(type === 256 ? TYPE_UNKNOWN : type));
 /** Bits of the other facts, by cookie, the three low flags, kind of mapping and ownness. */
@@ -392,11 +388,9 @@ const effects: Readonly<Record<Action, Effect>> = {
 
 const TESTS = GUARDS.map((name, n) => {
   const test = tests[name];
-  if ((n < FACTS) !== (name in typeFacts || name in otherFacts) || (n >= FACTS && !test)) throw new Error(`guard ${name} has no typed-array counterpart`);
+  if ((n < FACT_GUARDS) !== (name in typeFacts || name in otherFacts) || (n >= FACT_GUARDS && !test)) throw new Error(`guard ${name} has no typed-array counterpart`);
   return test as Test;
 });
-/** Guards that hold only where the recorded kernel answered an errno: 1. Most calls succeed, so these need no test. */
-const ONLY_ON_ERRNO = Uint8Array.from(GUARDS, (name) => Number(name === 'refused' || name === 'outOfMemory' || name === 'noIommuDma'));
 const EFFECTS: readonly Effect[] = ACTIONS.map((name) => effects[name]);
 
 /**
@@ -404,23 +398,18 @@ const EFFECTS: readonly Effect[] = ACTIONS.map((name) => effects[name]);
  * `event` is a code of `MACHINE_EVENT`; its arguments are row `i` of the batch. `own`: the recording is of this design.
  */
 export function step(table: TransitionTable, r: DomainRows, d: number, event: number, b: EventBatch, i: number, own: boolean): number {
-  let at = table.cells[r.state[d] * table.events + event];
+  const cell = r.state[d] * table.events + event;
+  let at = table.cells[cell];
   if (at === NONE) return NONE;
   const c = table.candidates;
-  let guard = c[at];
-  if (guard !== NONE) {
-    const failed = b.errno[i] < 0;
+  if (c[at] !== NONE) {
     const type = r.type[d];
     const facts =
       (type < 256 ? TYPE_BITS[type] : type === TYPE_UNKNOWN ? TYPE_BITS[256] : typeBits(type)) |
       OTHER_BITS[r.cookie[d] | ((r.flags[d] & 7) << 2) | (r.map << 5) | (own ? 128 : 0)];
-    const noPages = r.pageHead[d] === NONE;
-    for (; guard !== NONE; guard = c[(at += 4)]) {
-      if (guard < FACTS) {
-        if ((facts >>> guard) & 1) break;
-      } else if (guard >= PAGE_GUARDS ? !noPages : failed || ONLY_ON_ERRNO[guard] === 0) {
-        if (TESTS[guard](r, d, b, i, own)) break;
-      }
+    if ((facts & table.plainFacts[cell]) === 0 && r.pageHead[d] === NONE && b.errno[i] >= 0) at = table.plainCells[cell];
+    for (let guard = c[at]; guard !== NONE; guard = c[(at += 4)]) {
+      if (guard < FACT_GUARDS ? (facts >>> guard) & 1 : TESTS[guard](r, d, b, i, own)) break;
     }
   }
   const action = c[at + 1];
