@@ -32,6 +32,7 @@ export function addReplayCommand(program: Command): void {
     .option('--trace', 'one line an event: STATE x EVENT -> NEXT')
     .option('--arch <arch>', 'machine the words are of: arm64, x86_64, s390x', 'arm64')
     .action(async (path: string, options: ReplayOptions) => {
+      if (options.at !== undefined && options.atTime !== undefined) throw new UsageError('--at and --at-time: name one of them');
       const at = parsePosition(options.at);
       const until = parseTime(options.atTime);
       const wanted = parseDomain(options.domain);

@@ -38,6 +38,8 @@ export class Msi {
 export class Device {
   /** Its group, null while unknown. */
   group: Group | null = null;
+  /** Whether it counts as attached itself, because its group was not known. */
+  holds = false;
   domain = -1;
   generation = 0;
   /** By msi_index; holes where a message was never seen. */
@@ -128,8 +130,8 @@ export class Attachments {
     const idOf = new Map([...this.groups].map(([id, group]) => [group, id]));
     return structuredClone({
       groups: [...this.groups].map(([id, { domain, generation, claims, owner }]) => [id, { domain, generation, claims, owner }] as const),
-      devices: [...this.devices].map(([name, { group, domain, generation, programmed, msis }]) => [
-        name, { group: group ? (idOf.get(group) ?? null) : null, domain, generation, programmed, msis: [...msis] },
+      devices: [...this.devices].map(([name, { group, holds, domain, generation, programmed, msis }]) => [
+        name, { group: group ? (idOf.get(group) ?? null) : null, holds, domain, generation, programmed, msis: [...msis] },
       ] as const),
       claimedBy: [...this.claimedBy],
     });
@@ -141,7 +143,7 @@ export class Attachments {
     for (const [name, d] of s.devices) {
       const device = this.device(name);
       if (d.group !== null) this.join(device, this.group(d.group));
-      Object.assign(device, { domain: d.domain, generation: d.generation, programmed: d.programmed });
+      Object.assign(device, { holds: d.holds, domain: d.domain, generation: d.generation, programmed: d.programmed });
       d.msis.forEach((msi, index) => msi && Object.assign(this.msi(device, index), msi));
     }
     for (const [pid, owner] of s.claimedBy) this.claimedBy.set(pid, owner);

@@ -45,6 +45,8 @@ export interface AuditSnapshot {
   readonly design: string;
   readonly own: boolean;
   readonly releasesSeen: boolean;
+  readonly unmapsSeen: boolean;
+  readonly held: readonly (readonly ['lives' | 'cookies', Finding])[];
   readonly rows: RowsSnapshot;
   readonly incarnations: IncarnationsSnapshot;
   readonly attachments: AttachmentsSnapshot;
@@ -75,6 +77,9 @@ export class Audit implements AuditState {
   private readonly groups: GroupCheck;
   /** Whether the events in hand were recorded on a kernel of this design. */
   own: boolean;
+  private unmapsSeen = false;
+  /** Findings that a missing probe would explain, and what they wait for. */
+  private held: (readonly ['lives' | 'cookies', Finding])[] = [];
   /** Position at which the recording in hand began, and of the last event of each CPU in it. */
   private started = 0;
   private readonly lastOnCpu: number[] = [];
@@ -114,12 +119,14 @@ export class Audit implements AuditState {
         case KIND.recording_started:
           this.started = b.position + i;
           this.lastOnCpu.length = 0;
+          this.incarnations.probed = true;
           if (b.present[i] & HAS.c) this.own = b.interned.strings.values[b.cLo[i]] === this.design.id;
           break;
         case KIND.events_lost:
           this.gap(b, i);
           break;
         case KIND.pci_write_msi_msg:
+          this.incarnations.note(-1, b, i);
           this.msi.written(b, i);
           break;
         case KIND.iommu_release_device:
@@ -147,7 +154,7 @@ export class Audit implements AuditState {
     const { addresses, strings } = interned;
     assert(!addresses.released, 'no snapshot after evicted addresses were released');
     return {
-      design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen,
+      design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen, unmapsSeen: this.unmapsSeen, held: [...this.held],
       rows: this.rows.snapshot(this.incarnations.size), incarnations: this.incarnations.snapshot(),
       attachments: this.attachments.snapshot(), msi: this.msi.snapshot(),
       started: this.started, lastOnCpu: [...this.lastOnCpu], withdrawn: this.findings.withdrawn,
@@ -163,6 +170,8 @@ export class Audit implements AuditState {
     for (const text of s.strings) interned.strings.intern(text);
     const audit = new Audit(design, s.own);
     audit.groups.releasesSeen = s.releasesSeen;
+    audit.unmapsSeen = s.unmapsSeen;
+    audit.held = [...s.held];
     audit.incarnations.restore(s.incarnations);
     audit.rows.restore(s.rows);
     audit.attachments.restore(s.attachments);
@@ -179,6 +188,9 @@ export class Audit implements AuditState {
 
   /** The recording is over: reports what was held back. */
   end(): void {
+    const { livesSeen, cookiesSeen } = this.incarnations;
+    for (const [waits, finding] of this.held) if (waits === 'lives' ? livesSeen : cookiesSeen) this.findings.add(finding);
+    this.held = [];
     this.incarnations.end();
   }
 
@@ -193,6 +205,7 @@ export class Audit implements AuditState {
       if (d < 0) return;
     }
     const { rows, incarnations } = this;
+    incarnations.note(d, b, i);
     incarnations.enter(d, b, i, this.useAfterFree);
     if (b.words[i * 3 + OLD] !== 0) this.glimpseOld(b, i);
     if (b.words[i * 3 + BEFORE] !== 0) this.observe(b, i, BEFORE, d, rows.state[d]);
@@ -206,6 +219,13 @@ export class Audit implements AuditState {
     if (kind === KIND.iommu_map) rows.map = this.msi.mapKindOf(b, i);
     const prediction = rows.map === MAP.iommufd || rows.map === MAP.dma ? kind === KIND.iommu_map && this.own : false;
     if (prediction) this.msi.checkMap(b, i, d);
+    if (kind === KIND.iommu_unmap) this.unmapsSeen = true;
+    // Where no probe shows iommu_unmap, every mapping looks alive at the free.
+    if (kind === KIND.iommu_domain_free && incarnations.probed && !this.unmapsSeen) rows.mappedBytes[d] = 0;
+    // iommufd asked: the domain is its own, although its allocation has not returned yet.
+    if (kind === KIND.iommu_get_msi_cookie && this.design.replaceCarriesMsiPages && rows.state[d] <= STATE.unowned && this.calledByIommufd(b, i)) {
+      this.force(b, i, d, STATE.iommufd_owned);
+    }
     // Where no device release can be seen, a hot-unplugged device still looks attached to its default domain.
     if (kind === KIND.iommu_domain_free && !this.groups.releasesSeen && (rows.type[d] & 2) !== 0) rows.attached[d] = 0;
     const verdict = step(this.table, rows, d, kind, b, i, this.own);
@@ -214,10 +234,16 @@ export class Audit implements AuditState {
     const settled = verdict <= 0 ? false : this.judge(b, i, d, verdict, before, after);
     if (kind === KIND.iommu_dma_prepare_msi) this.msi.prepared(b, i, d, verdict);
     if (b.words[i * 3 + AFTER] !== 0) {
-      if (settled) this.adopt(b, i, AFTER, d);
+      // v6.12's iommufd has taken its MSI cookie before its allocation returns: memory tells, not the allocation.
+      const adopts = before === STATE.unknown && this.design.ownerMember === 'none' && kind !== KIND.iommu_domain_alloc;
+      if (settled || adopts) this.adopt(b, i, AFTER, d);
       else this.observe(b, i, AFTER, d, before);
     }
     this.onStep?.(i, d, before, rows.state[d], verdict < 0 ? NONE : this.table.verdictRule[verdict]);
+  }
+
+  private calledByIommufd(b: EventBatch, i: number): boolean {
+    return (b.present[i] & HAS.caller) !== 0 && b.interned.strings.values[b.caller[i]].startsWith('iommufd_');
   }
 
   /** Judges a verdict; returns whether memory, not the prediction, must be believed from here on. */
@@ -316,14 +342,30 @@ export class Audit implements AuditState {
 
   found(rule: string, b: EventBatch, i: number, d: number, details: Details): void {
     const position = b.position + i;
+    const waits = this.waitsFor(rule, details, d);
     const tainted = d >= 0 ? this.incarnations.tainted[d] : 0;
-    this.findings.add(
-      this.findings.make(rule, b, i, d, {
-        ...details,
-        ...(d >= 0 && { generation: this.incarnations.generation[d] }),
-        ...(tainted > 0 && tainted < position && { follows: tainted }),
-      }),
-    );
+    const finding = this.findings.make(rule, b, i, d, {
+      ...details,
+      ...(d >= 0 && { generation: this.incarnations.generation[d] }),
+      ...(tainted > 0 && tainted < position && { follows: tainted }),
+    });
+    if (waits) this.held.push([waits, finding]);
+    else this.findings.add(finding);
+  }
+
+  /**
+   * What a probe that may be missing would explain, while no event of its kind was seen: another domain on the same address (an
+   * owner that is gone, a refusal that did not come) where neither allocation nor free shows, a cookie taken where no
+   * iommu_get_*_cookie shows. Such a finding waits for one of them; without any it is nobody's fault.
+   */
+  private waitsFor(rule: string, details: Details, d: number): 'lives' | 'cookies' | null {
+    const { incarnations } = this;
+    if (d < 0 || !this.own || !incarnations.probed || details.before === undefined) return null;
+    const refusedOnly = ((details.expected?.['errno'] as number | undefined) ?? 0) < 0 && details.observed?.['errno'] === 0;
+    const word = rule === 'word-mismatch' || rule.startsWith('type-') || rule.startsWith('owner-');
+    if (!incarnations.livesSeen && details.before > STATE.unowned && (refusedOnly || word || rule === 'msi-iova-mismatch')) return 'lives';
+    if (!incarnations.cookiesSeen && details.before === STATE.unowned && word && (this.rows.type[d] & 1) !== 0) return incarnations.livesSeen ? 'cookies' : 'lives';
+    return null;
   }
 
   private force(b: EventBatch, i: number, d: number, state: number): void {

@@ -42,7 +42,7 @@ export class GroupCheck {
     const device = present & HAS.device ? attachments.device(b.device[i]) : null;
     if (present & HAS.group) {
       const group = attachments.group(b.group[i]);
-      if (device) attachments.join(device, group);
+      if (device) this.join(b, i, device, group);
       this.move(b, i, group, d, generation);
       if (group.owner !== null) this.msi.belongsTo(d, group.owner);
       if (!device) {
@@ -55,10 +55,23 @@ export class GroupCheck {
       }
     }
     if (!device) return;
-    if (!device.group) this.move(b, i, device, d, generation);
+    if (!device.group) {
+      this.move(b, i, device, d, generation);
+      device.holds = true;
+    }
     device.domain = d;
     device.generation = generation;
     this.msi.checkStale(b, i, device, d);
+  }
+
+  /** A device turns out to be of this group, which holds the domain for it from now on. */
+  private join(b: EventBatch, i: number, device: Device, group: Group): void {
+    const { state } = this;
+    if (device.holds && device.domain >= 0 && state.incarnations.generation[device.domain] === device.generation) {
+      step(state.table, state.rows, device.domain, DETACHED, b, i, state.own);
+    }
+    device.holds = false;
+    state.attachments.join(device, group);
   }
 
   /** A group (or a device of unknown group) leaves its domain and comes to another; the same domain again is no move. */

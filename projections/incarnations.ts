@@ -38,6 +38,11 @@ export interface IncarnationsSnapshot {
   readonly gaps: number;
   readonly freedRows: readonly number[];
   readonly pending: readonly (readonly [number, Finding])[];
+  readonly movedOn: readonly number[];
+  readonly probed: boolean;
+  readonly freesSeen: boolean;
+  readonly cookiesSeen: boolean;
+  readonly allocationsSeen: readonly [boolean, boolean];
 }
 
 /** Incarnations of all domains, by row. */
@@ -61,6 +66,19 @@ export class Incarnations {
   private freedRows: number[] = [];
   private freedAt = 0;
   private readonly pending = new Map<number, Finding>();
+  /** Tasks that went on to something else since they touched a freed address: no allocation of theirs is under way. */
+  private readonly movedOn = new Set<number>();
+  /**
+   * Whether the events come from probes, of which some may be missing. Then a verdict that rests on the absence of an
+   * allocation needs one of its kind to have been seen at all.
+   */
+  probed = false;
+  /** Whether any domain was seen to be freed. */
+  freesSeen = false;
+  /** Whether any domain was seen to take a cookie. */
+  cookiesSeen = false;
+  private coreAllocationsSeen = false;
+  private iommufdAllocationsSeen = false;
   private readonly rows: DomainRows;
   private readonly report: (finding: Finding) => void;
   /** Called before an incarnation is forgotten because its address begins another one. */
@@ -77,10 +95,16 @@ export class Incarnations {
    */
   enter(d: number, b: EventBatch, i: number, useAfterFree: (d: number) => Finding): void {
     const kind = b.kind[i];
+    if (kind === KIND.iommu_domain_alloc) this.coreAllocationsSeen = true;
+    else if (isAllocation(kind)) this.iommufdAllocationsSeen = true;
+    else if (kind === KIND.iommu_domain_free) this.freesSeen = true;
+    else if (kind === KIND.iommu_get_dma_cookie || kind === KIND.iommu_get_msi_cookie) this.cookiesSeen = true;
     if (d >= this.size || this.born[d] === BORN.never) {
       this.begin(d, b, i, isAllocation(kind) ? BORN.allocated : BORN.seen);
     } else if (this.rows.state[d] === STATE.freed) {
       if (isAllocation(kind)) this.begin(d, b, i, BORN.allocated);
+      // A second free may be of a domain whose allocation no probe shows.
+      else if (kind === KIND.iommu_domain_free && !this.allocationsShow(d)) this.begin(d, b, i, BORN.seen);
       else if (kind !== KIND.iommu_domain_free && kind !== KIND.iommu_put_dma_cookie && kind !== KIND.iommu_put_msi_cookie) {
         // After a gap the allocation may be among what was lost.
         const held = this.freedGap[d] === this.gaps ? useAfterFree(d) : null;
@@ -99,10 +123,9 @@ export class Incarnations {
     this.freedGap[d] = this.gaps;
     if (this.rows.state[d] === STATE.freed) this.freedRows.push(d, this.generation[d]);
     const held = this.pending.get(d);
-    if (held) {
-      this.pending.delete(d);
-      this.report(held); // nothing allocated it between the two frees
-    }
+    if (!held) return;
+    this.pending.delete(d);
+    if (this.allocationsShow(d)) this.report(held); // nothing allocated it between the two frees
   }
 
   /**
@@ -129,6 +152,24 @@ export class Incarnations {
     return evicted;
   }
 
+  /** Called for each event that may show that a task is not inside of an allocation any more; `d` is -1 for no domain. */
+  note(d: number, b: EventBatch, i: number): void {
+    if (this.pending.size === 0) return;
+    const pid = pidOf(b, i);
+    for (const held of this.pending.keys()) if (held !== d && this.birthPid[held] === pid) this.movedOn.add(held);
+  }
+
+  /** Whether the life of domains is probed: an allocation or a free was seen. */
+  get livesSeen(): boolean {
+    return this.freesSeen || this.coreAllocationsSeen || this.iommufdAllocationsSeen;
+  }
+
+  /** Whether an allocation of row `d`'s kind would have been seen. */
+  private allocationsShow(d: number): boolean {
+    if (!this.probed) return true;
+    return this.rows.state[d] === STATE.iommufd_owned || (this.rows.flags[d] & FLAG.hwpt) !== 0 ? this.iommufdAllocationsSeen : this.coreAllocationsSeen || this.iommufdAllocationsSeen;
+  }
+
   /** Events were lost: what is held may be explained by them. */
   gap(): void {
     this.gaps++;
@@ -137,7 +178,10 @@ export class Incarnations {
 
   /** The recording is over: what was not explained is reported. */
   end(): void {
-    for (const held of this.pending.values()) this.report(held);
+    for (const [d, held] of this.pending) {
+      // The recording may end inside of the call that allocates: iommufd uses a domain before its allocation returns.
+      if (this.allocationsShow(d) && (!this.probed || this.movedOn.has(d))) this.report(held);
+    }
     this.pending.clear();
   }
 
@@ -176,6 +220,7 @@ export class Incarnations {
     this.ensure(d);
     this.rows.ensure(d);
     this.rows.reset(d);
+    this.movedOn.delete(d);
     this.born[d] = born;
     this.generation[d]++;
     this.first[d] = b.position + i;
@@ -193,7 +238,8 @@ export class Incarnations {
       born: this.born.slice(0, n), generation: this.generation.slice(0, n), first: this.first.slice(0, n), last: this.last.slice(0, n),
       birthKind: this.birthKind.slice(0, n), birthPid: this.birthPid.slice(0, n), freedGap: this.freedGap.slice(0, n),
       tainted: this.tainted.slice(0, n), count: this.count, gaps: this.gaps, freedRows: this.freedRows.slice(this.freedAt),
-      pending: [...this.pending],
+      pending: [...this.pending], movedOn: [...this.movedOn], probed: this.probed, freesSeen: this.freesSeen, cookiesSeen: this.cookiesSeen,
+      allocationsSeen: [this.coreAllocationsSeen, this.iommufdAllocationsSeen],
     };
   }
 
@@ -213,6 +259,11 @@ export class Incarnations {
     this.gaps = s.gaps;
     this.freedRows = [...s.freedRows];
     for (const [d, finding] of s.pending) this.pending.set(d, finding);
+    for (const d of s.movedOn) this.movedOn.add(d);
+    this.probed = s.probed;
+    this.freesSeen = s.freesSeen;
+    this.cookiesSeen = s.cookiesSeen;
+    [this.coreAllocationsSeen, this.iommufdAllocationsSeen] = s.allocationsSeen;
   }
 
   private ensure(d: number): void {

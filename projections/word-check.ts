@@ -4,6 +4,7 @@
  */
 import type { EventBatch } from '../events/batch.ts';
 import { WORD } from '../events/event-types.ts';
+import { hex64 } from '../events/tables.ts';
 import type { Design } from '../machines/design.ts';
 import { COOKIE, type DomainRows } from '../machines/domain-rows.ts';
 import { LIVING, STATE, STATES, TYPE, TYPE_UNKNOWN } from '../machines/states.ts';
@@ -83,7 +84,16 @@ export class WordCheck {
     } else if (owner === 1 && has & WORD.iova_cookie_type && member === 'private_data_owner') {
       if (this.cookieOf(b, w) !== (state === STATE.msi_owned ? COOKIE.msi : COOKIE.dma)) this.mismatch();
     }
+    this.compareRaw(b, w, state, rows.type[d]);
     return compared;
+  }
+
+  /** The packed word itself, where it was fetched besides its two fields. */
+  private compareRaw(b: EventBatch, w: number, state: number, predicted: number): void {
+    if (!this.rawTells(b, w)) return;
+    const type = b.wordRaw[w] & 0x3fffffff;
+    const same = predicted === TYPE_UNKNOWN || type === predicted || (isDmaType(type) && isDmaType(predicted));
+    if (!same || b.wordRaw[w] >>> 30 !== this.ownerOf[state]) this.mismatch();
   }
 
   private mismatch(): void {
@@ -167,6 +177,7 @@ export class WordCheck {
     if (type !== TYPE_UNKNOWN) out['type'] = type;
     const owner = this.ownerIn(b, w);
     if (design.ownerMember !== 'none' && owner !== NONE) out[design.ownerMember] = owner;
+    if (this.rawTells(b, w)) out['word'] = hex64(b.wordRaw[w], 0);
     if (design.ownerMember === 'none' && b.words[w] & WORD.iova_cookie) {
       out['iova_cookie'] = ['unknown kind', 'NULL', 'IOMMU_DMA_IOVA_COOKIE', 'IOMMU_DMA_MSI_COOKIE'][this.cookieOf(b, w) + 1];
     }

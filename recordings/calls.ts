@@ -5,7 +5,7 @@
  * (iommu_domain_free, put, __pci_write_msi_msg, release). Source: KERNEL.md 9, recordings/README "Surprises".
  */
 import { HAS, type EventBatch } from '../events/batch.ts';
-import { AFTER, BEFORE, KIND, OLD } from '../events/event-types.ts';
+import { AFTER, BEFORE, KIND, OLD, WORD } from '../events/event-types.ts';
 import { CallFrames, type Frame } from './call-frames.ts';
 import { F, FN, FUNCTIONS, LINE, TP, type ProbeLine } from './probe-line.ts';
 import { CUR_FIELDS, OLD_FIELDS, OWN, RowWriter, groupOf, pointerErrno } from './row-writer.ts';
@@ -29,6 +29,19 @@ for (const fn of [
   FN.__pci_write_msi_msg, FN.iommu_release_device,
 ]) ENTRY_SAYS[fn] = 1;
 
+/** 1 for functions that an interrupt may run while the task is inside of any call, or that run inside of iommu_dma_prepare_msi. */
+const MAY_INTERRUPT = new Uint8Array(FUNCTIONS.length);
+for (const fn of [FN.iommu_map, FN.iommu_map_nosync, FN.iommu_unmap, FN.__pci_write_msi_msg, FN.iommu_dma_sw_msi, FN.iommufd_sw_msi, FN.iommu_dma_get_msi_page]) MAY_INTERRUPT[fn] = 1;
+
+/** Event of each call that is paired. */
+const KIND_OF_CALL: Readonly<Record<number, number>> = {
+  [FN.iommu_get_dma_cookie]: KIND.iommu_get_dma_cookie,
+  [FN.iommu_get_msi_cookie]: KIND.iommu_get_msi_cookie,
+  [FN.iommu_set_fault_handler]: KIND.iommu_set_fault_handler,
+  [FN.iommu_dma_prepare_msi]: KIND.iommu_dma_prepare_msi,
+  [FN.__iommu_group_set_domain_internal]: KIND.iommu_group_set_domain,
+};
+
 /** Symbol that stands as `caller` of a mapping which only a tracepoint showed inside iommu_dma_prepare_msi. */
 const DMA_SW_MSI = 'iommu_dma_sw_msi';
 
@@ -41,6 +54,7 @@ export class Calls {
   private readonly frames = new CallFrames();
   private readonly groupOfDevice = new Map<number, number>();
   private readonly mapCaller: number;
+  private readonly iommufdMapCaller: number;
   /** Calls of iommu_dma_prepare_msi that were entered and have not returned. */
   private preparing = 0;
   /** Whether one of them was entered without naming its domain. */
@@ -56,11 +70,15 @@ export class Calls {
     this.batch = batch;
     this.out = new RowWriter(batch, flush);
     this.mapCaller = batch.interned.strings.intern(DMA_SW_MSI);
+    this.iommufdMapCaller = batch.interned.strings.intern('iommufd_sw_msi');
   }
 
   /** Takes one probe line; returns whether it said anything. */
   take(p: ProbeLine): boolean {
-    if (p.kind !== LINE.tracepoint && this.repeats(p)) return false;
+    if (p.kind !== LINE.tracepoint) {
+      if (this.repeats(p)) return false;
+      this.closeMissed(p);
+    }
     const used = p.kind === LINE.tracepoint ? this.tracepoint(p) : p.kind === LINE.entry ? this.enter(p) : this.leave(p);
     if (used) this.used++;
     return used;
@@ -391,7 +409,10 @@ export class Calls {
       b.cLo[m] = frame.sizeLo;
       b.cHi[m] = 0;
       b.errno[m] = 0;
-      b.caller[m] = this.mapCaller;
+      // No line says which back end mapped it; the owner in the word does.
+      const owner = frame.before.owner;
+      const byIommufd = frame.before.has & WORD.cookie_type ? owner === 5 : (frame.before.has & WORD.private_data_owner) !== 0 && owner === 2;
+      b.caller[m] = byIommufd ? this.iommufdMapCaller : this.mapCaller;
       b.present[m] |= HAS.a | HAS.b | HAS.c | HAS.errno | HAS.caller;
     }
     const i = this.out.add(KIND.iommu_dma_prepare_msi, p);
@@ -511,6 +532,44 @@ export class Calls {
     this.out.errno(i, p);
     this.out.words(i, AFTER, p, OWN);
     return true;
+  }
+
+  /**
+   * Ends the innermost call of this task if the line cannot be inside of it: its return was missed, or is not probed.
+   * What it did is told without its answer. Mappings and __pci_write_msi_msg may come from an interrupt at any time.
+   */
+  private closeMissed(p: ProbeLine): void {
+    const task = this.frames.task(p);
+    // The message is written once it is prepared.
+    const prepared = p.fn === FN.__pci_write_msi_msg && task.depth > 0 && task.frames[task.depth - 1].fn === FN.iommu_dma_prepare_msi;
+    if (MAY_INTERRUPT[p.fn] === 1 && !prepared) return;
+    while (task.depth > 0) {
+      const frame = task.frames[task.depth - 1];
+      if (p.kind === LINE.return && p.fn === frame.fn) return;
+      if (frame.fn === FN.__iommu_group_set_domain_internal && (p.fn === FN.__iommu_attach_device || p.fn === FN.__iommu_device_set_domain)) return;
+      task.depth--;
+      if (frame.fn === FN.iommu_dma_prepare_msi && this.preparing > 0) this.preparing--;
+      const kind = KIND_OF_CALL[frame.fn];
+      if (kind === undefined || frame.domain < 0) continue;
+      const i = this.out.add(kind, p);
+      const b = this.batch;
+      b.domain[i] = frame.domain;
+      b.line[i] = frame.line;
+      b.present[i] &= ~HAS.caller;
+      if (frame.hasA) this.out.setA(i, frame.aLo, frame.aHi);
+      if (kind === KIND.iommu_group_set_domain && frame.group >= 0) {
+        b.group[i] = frame.group;
+        b.present[i] |= HAS.group;
+      }
+      if (kind === KIND.iommu_dma_prepare_msi) {
+        this.out.device(i, frame.device);
+        if (frame.msiIndex >= 0) {
+          b.x[i] = frame.msiIndex;
+          b.present[i] |= HAS.x;
+        }
+      }
+      this.out.restore(i, BEFORE, frame.before);
+    }
   }
 
   private push(p: ProbeLine): Frame {

@@ -56,7 +56,7 @@ const LATENCY_ENTRIES = /^# latency: \d+ us, #(\d+)\/(\d+),/;
 const MEMBER_EVIDENCE: readonly (readonly [RegExp, string])[] = [
   [/ ctype=\d| cookie_type=\d/, 'ctype'],
   [/ cktype=\d/, 'cktype'],
-  [/ owner=[0-3] | private_data_owner=\d/, 'owner'],
+  [/ owner=[0-3] | private_data_owner=\d| word=0x/, 'owner'],
   [/ swmsi=0x| sw_msi=0x/, 'swmsi'],
 ];
 

@@ -80,13 +80,14 @@ export function renderDot(chart: Chart): string {
     '  rankdir = TB;',
     `  label = "${chart.design.title}";`,
     '  labelloc = t;',
-    '  fontname = "Helvetica";',
+    '  pad = 0.4;',
+    '  fontname = "Courier";',
     '  bgcolor = "white";',
-    '  node [ shape = box, style = "rounded,filled", fillcolor = "#f4f4f4", fontname = "Helvetica", fontsize = 12 ];',
-    '  edge [ fontname = "Helvetica", fontsize = 9 ];',
+    '  node [ shape = box, style = "rounded,filled", fillcolor = "#f4f4f4", fontname = "Courier", fontsize = 12 ];',
+    '  edge [ fontname = "Courier", fontsize = 9 ];',
   ];
   for (const s of chart.states) out.push(`  ${s} [ label = "${s}"${STYLE[s] ? `, fillcolor = "${STYLE[s]}"` : ''}${s === 'unknown' ? ', style = "rounded,dashed"' : ''} ];`);
-  for (const e of chart.edges) out.push(`  ${e.from} -> ${e.to} [ label = "${e.labels.join('\\n')}"${EDGE_STYLE[e.kind]} ];`);
+  for (const e of chart.edges) out.push(`  ${e.from} -> ${e.to} [ label = "${e.labels.map((l) => (e.from === e.to ? `  ${l}` : ` ${l} `)).join('\\l')}\\l"${EDGE_STYLE[e.kind]}${e.from === e.to ? `, tailport = ${e.kind === 'refused' ? 'w, headport = w' : 'e, headport = e'}` : ''} ];`);
   out.push('}');
   return `${out.join('\n')}\n`;
 }

@@ -94,7 +94,7 @@ export const cookieType: Design = {
       ...iommufdSwMsi,
       { outcome: 'rejected', errno: EOPNOTSUPP, rule: 'msi-prepare-unowned' },
     ],
-    iommu_map: iommuMap('rejected', 'undetected'), // no common lock between two groups of one VFIO domain until 7.2
+    iommu_map: iommuMap('rejected', 'undetected', 'msi-prot-mismatch'), // no common lock between two groups of one VFIO domain until 7.2
     iommu_unmap: iommuUnmap,
     // [7.3] iommu.c:2127: DMA_IOVA and DMA_MSI are put, SVA drops mm, others own no core memory; then ops->free
     iommu_domain_free: [

@@ -15,6 +15,9 @@ const put: readonly Decision[] = [
   { errno: 'none', outcome: 'noop' },
 ];
 
+/** 4/4: iommufd_hwpt is stored over iova_cookie. */
+const adopted = (decisions: readonly Decision[] = []): readonly Decision[] => decisions.map((d) => (d.outcome === 'leak' ? { ...d, outcome: 'overwrites' as const } : d));
+
 /** The whole proposed series. */
 export const privateDataOwnerV2: Design = {
   ...privateDataOwner,
@@ -40,6 +43,9 @@ export const privateDataOwnerV2: Design = {
       { if: 'baseIsUnaligned', outcome: 'undetected', rule: 'msi-cookie-base-unaligned', to: 'msi_owned', do: 'takeMsiCookie' },
       { to: 'msi_owned', do: 'takeMsiCookie' },
     ],
+    iommufd_hwpt_paging_alloc: adopted(privateDataOwner.calls.iommufd_hwpt_paging_alloc),
+    iommufd_hwpt_nested_alloc: adopted(privateDataOwner.calls.iommufd_hwpt_nested_alloc),
+    iommufd_viommu_alloc_hwpt_nested: adopted(privateDataOwner.calls.iommufd_viommu_alloc_hwpt_nested),
     iommu_put_dma_cookie: put,
     iommu_put_msi_cookie: put,
     // 3/4: switch (private_data_owner) { DMA, IOMMUFD, default: -EOPNOTSUPP }, also for IDENTITY

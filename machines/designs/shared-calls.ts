@@ -31,17 +31,18 @@ export const iommufdSwMsi: readonly Decision[] = [
 /**
  * iommu_map: user mappings are counted, MSI pages are kept one by one.
  * `notPaging` is what the kernel does on a domain without a page table, `duplicate` what it does about a doorbell that is
- * already mapped elsewhere (the page list makes that impossible where one lock serialises it).
+ * already mapped elsewhere (the page list makes that impossible where one lock serialises it), `otherBackend` the rule that a
+ * page of the other back end breaks: only sw_msi and the tag can choose the wrong one.
  */
-export function iommuMap(notPaging: Outcome, duplicate: Outcome): readonly Decision[] {
+export function iommuMap(notPaging: Outcome, duplicate: Outcome, otherBackend: 'msi-wrong-backend' | 'msi-prot-mismatch'): readonly Decision[] {
   return [
     { if: 'typeIsNotPaging', outcome: notPaging, errno: EINVAL, rule: 'map-non-paging' },
     { if: 'isUserMapping', errno: 'none', do: 'addMapping' },
     { if: 'iovaIsReused', outcome: 'undetected', rule: 'msi-iova-reused', do: 'addMsiPage' },
     { if: 'iovaIsMapped', outcome: 'rejected', errno: EEXIST, do: 'markMsiMapFailed' },
     { if: 'refused', errno: 'none', do: 'markMsiMapFailed' },
-    { in: ['iommufd_owned'], if: 'isDmaBackend', outcome: 'undetected', rule: 'msi-wrong-backend', do: 'addMsiPage' },
-    { in: DMA_OWNERS, if: 'isIommufdBackend', outcome: 'undetected', rule: 'msi-wrong-backend', do: 'addMsiPage' },
+    { in: ['iommufd_owned'], if: 'isDmaBackend', outcome: 'undetected', rule: otherBackend, do: 'addMsiPage' },
+    { in: DMA_OWNERS, if: 'isIommufdBackend', outcome: 'undetected', rule: otherBackend, do: 'addMsiPage' },
     { if: 'doorbellIsMapped', outcome: duplicate, rule: 'msi-duplicate-doorbell', do: 'addMsiPage' },
     { if: 'isOutsideWindow', outcome: 'undetected', rule: 'msi-iova-outside-window', do: 'addMsiPage' },
     { if: 'physIsNotMasked', outcome: 'undetected', rule: 'msi-phys-not-masked', do: 'addMsiPage' },

@@ -70,7 +70,7 @@ export const swMsi: Design = {
     ],
     // [288683] iommu.c iommu_dma_prepare_msi: group->domain && domain->sw_msi, else 0
     iommu_dma_prepare_msi: [...dmaSwMsi, ...iommufdSwMsi, { outcome: 'noop' }],
-    iommu_map: iommuMap('rejected', 'undetected'), // only the group mutex is left
+    iommu_map: iommuMap('rejected', 'undetected', 'msi-wrong-backend'), // only the group mutex is left
     // iommu_domain_free as v6.12; iommu_put_dma_cookie returns early when sw_msi was replaced, and the cookie is lost
     iommu_domain_free: [
       { if: 'typeIsStatic', errno: 'none' },

@@ -80,7 +80,7 @@ export const v612: Design = {
       ...dmaSwMsi,
       { outcome: 'noop' },
     ],
-    iommu_map: iommuMap('rejected', 'not-applicable'), // msi_prepare_lock serialises the page list
+    iommu_map: iommuMap('rejected', 'not-applicable', 'msi-prot-mismatch'), // msi_prepare_lock serialises the page list
     iommu_unmap: iommuUnmap,
     // [6.12] iommu.c:2052: always iommu_put_dma_cookie, then ops->free if there is one
     iommu_domain_free: [

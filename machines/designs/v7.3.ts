@@ -16,6 +16,6 @@ export const v73: Design = {
     ...cookieType.calls,
     iommufd_hwpt_nested_alloc: adoptNested(EOPNOTSUPP), // since v6.17, 0c6e0ae7a7e4
     iommufd_viommu_alloc_hwpt_nested: adoptNested(EOPNOTSUPP),
-    iommu_map: iommuMap('rejected-warn', 'not-applicable'), // msi_prepare_lock is back, [7.3] dma-iommu.c:2212
+    iommu_map: iommuMap('rejected-warn', 'not-applicable', 'msi-prot-mismatch'), // msi_prepare_lock is back, [7.3] dma-iommu.c:2212
   },
 };

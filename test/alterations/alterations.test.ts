@@ -87,7 +87,7 @@ const pages: readonly Alteration[] = [
   { what: 'protection of type1\'s page', recording: TYPE1, at: dmaPage, edit: replace('prot=0x1a', 'prot=0x12'), found: ['msi-prot-mismatch'], finding: { severity: 'warning' } },
   { what: 'protection of iommufd\'s page', recording: 'pdo/iommufd', at: fdPage, edit: replace('prot=0x13', 'prot=0x1a'), found: ['msi-prot-mismatch'] },
   { what: 'doorbell not masked', recording: TYPE1, at: dmaPage, edit: replace('paddr=0x8090000', 'paddr=0x8090040'), found: ['msi-phys-not-masked'], later: ['msi-iova-mismatch'] },
-  { what: 'page mapped by the other back end', recording: IOMMUFD, at: fdPage, edit: replace('iommufd_sw_msi_install', 'iommu_dma_get_msi_page'), found: ['msi-wrong-backend'] },
+  { what: 'page mapped by the other back end', recording: IOMMUFD, at: fdPage, edit: replace('iommufd_sw_msi_install', 'iommu_dma_get_msi_page'), found: ['msi-prot-mismatch'] },
   { what: 'a second page for the doorbell', recording: TYPE1, at: dmaPage, edit: insert((line) => line.replace('iova=0x8000000', 'iova=0x8001000')), where: 1, found: ['msi-duplicate-doorbell'], later: ['msi-iova-mismatch'] },
   { what: 'a second page for the doorbell', recording: 'pdo/iommufd', at: fdPage, edit: insert((line) => line.replace('iova=0x8000000', 'iova=0x8001000')), where: 1, found: ['msi-iova-mismatch', 'msi-duplicate-doorbell'], later: ['msi-iova-mismatch'] },
   { what: 'a second doorbell at the IOVA', recording: TYPE1, at: dmaPage, edit: insert((line) => line.replace('paddr=0x8090000', 'paddr=0x80a0000')), where: 1, found: ['msi-iova-mismatch', 'msi-iova-reused'] },

@@ -175,8 +175,10 @@ describe('lives of domains', () => {
     const again = await auditText(traceText(...birth, ...leave, free(D, '0x1', 5), ...birth));
     expect(alive(again)).toMatchObject([{ domain: BLOCKED }, { domain: D, generation: 2, state: 'iommufd_owned', groups: [3] }]);
     expect(again.findings).toEqual([]);
-    // Without an allocation that explains it, it is one.
-    const never = await auditText(traceText(...birth, ...leave, free(D, '0x1', 5), ...birth.slice(0, 2)));
+    // At the end of the recording the allocation may still be under way; once the task went on to something else, it is not.
+    const open = await auditText(traceText(...birth, ...leave, free(D, '0x1', 5), ...birth.slice(0, 2)));
+    expect(open.findings).toEqual([]);
+    const never = await auditText(traceText(...birth, ...leave, free(D, '0x1', 5), ...birth.slice(0, 2), ...leave));
     expect(never.findings).toMatchObject([{ rule: 'use-after-free', severity: 'critical', line: 8, domain: D, generation: 1 }]);
   });
 
