@@ -81,6 +81,7 @@ export class Attachments {
 
   /** Remembers which owner pointer a task claimed a group with; the tasks of longest ago are forgotten. */
   claim(pid: number, owner: OwnerKey): void {
+    if (this.claimedBy.get(pid) === owner) return;
     this.claimedBy.delete(pid);
     if (this.claimedBy.size >= CLAIMS_KEPT) this.claimedBy.delete(this.claimedBy.keys().next().value!);
     this.claimedBy.set(pid, owner);

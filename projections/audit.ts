@@ -222,9 +222,14 @@ export class Audit implements AuditState {
     if (kind === KIND.iommu_unmap) this.unmapsSeen = true;
     // Where no probe shows iommu_unmap, every mapping looks alive at the free.
     if (kind === KIND.iommu_domain_free && incarnations.probed && !this.unmapsSeen) rows.mappedBytes[d] = 0;
-    // iommufd asked: the domain is its own, although its allocation has not returned yet.
-    if (kind === KIND.iommu_get_msi_cookie && this.design.replaceCarriesMsiPages && rows.state[d] <= STATE.unowned && this.calledByIommufd(b, i)) {
-      this.force(b, i, d, STATE.iommufd_owned);
+    // v6.12's iommufd borrows an MSI cookie; a design whose iommufd has a back end of its own makes no such call, and the
+    // domain is iommufd's there, even while its allocation has not returned. v6.12 in turn takes the DMA cookie when it
+    // allocates, where later kernels do so in iommu_setup_default_domain.
+    const later = this.design.replaceCarriesMsiPages;
+    if (!this.own && (later ? kind === KIND.iommu_get_msi_cookie && this.calledBy(b, i, 'iommufd_') : kind === KIND.iommu_get_dma_cookie && this.calledBy(b, i, 'iommu_setup_default_domain'))) {
+      if (later && rows.state[d] <= STATE.unowned) this.force(b, i, d, STATE.iommufd_owned);
+      this.onStep?.(i, d, before, rows.state[d], NONE);
+      return;
     }
     // Where no device release can be seen, a hot-unplugged device still looks attached to its default domain.
     if (kind === KIND.iommu_domain_free && !this.groups.releasesSeen && (rows.type[d] & 2) !== 0) rows.attached[d] = 0;
@@ -242,8 +247,8 @@ export class Audit implements AuditState {
     this.onStep?.(i, d, before, rows.state[d], verdict < 0 ? NONE : this.table.verdictRule[verdict]);
   }
 
-  private calledByIommufd(b: EventBatch, i: number): boolean {
-    return (b.present[i] & HAS.caller) !== 0 && b.interned.strings.values[b.caller[i]].startsWith('iommufd_');
+  private calledBy(b: EventBatch, i: number, prefix: string): boolean {
+    return (b.present[i] & HAS.caller) !== 0 && b.interned.strings.values[b.caller[i]].startsWith(prefix);
   }
 
   /** Judges a verdict; returns whether memory, not the prediction, must be believed from here on. */

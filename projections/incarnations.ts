@@ -12,13 +12,11 @@ import { grown } from '../machines/msi-pages.ts';
 import { STATE, TYPE } from '../machines/states.ts';
 import type { Finding } from './finding.ts';
 
-/** How an incarnation came into sight. */
-export const BORN = {
-  /** Never seen. */ never: 0,
-  /** First seen in mid-life, or its allocation has not returned yet. */ seen: 1,
-  /** Touched after a free; an allocation may still explain it. */ touched: 2,
-  /** Its allocation was recorded. */ allocated: 3,
-} as const;
+/**
+ * How an incarnation came into sight: seen in mid-life or before its allocation returned, touched after a free that an
+ * allocation may still explain, or allocated on record.
+ */
+export const BORN = { never: 0, seen: 1, touched: 2, allocated: 3 } as const;
 
 const NO_PID = -1;
 /** Freed domains that are remembered, to know a use after free from a domain never seen. */
@@ -95,10 +93,7 @@ export class Incarnations {
    */
   enter(d: number, b: EventBatch, i: number, useAfterFree: (d: number) => Finding): void {
     const kind = b.kind[i];
-    if (kind === KIND.iommu_domain_alloc) this.coreAllocationsSeen = true;
-    else if (isAllocation(kind)) this.iommufdAllocationsSeen = true;
-    else if (kind === KIND.iommu_domain_free) this.freesSeen = true;
-    else if (kind === KIND.iommu_get_dma_cookie || kind === KIND.iommu_get_msi_cookie) this.cookiesSeen = true;
+    if (TELLS_OF_PROBES[kind] === 1) this.seen(kind);
     if (d >= this.size || this.born[d] === BORN.never) {
       this.begin(d, b, i, isAllocation(kind) ? BORN.allocated : BORN.seen);
     } else if (this.rows.state[d] === STATE.freed) {
@@ -116,6 +111,13 @@ export class Incarnations {
       }
     } else if (isAllocation(kind)) this.allocation(d, b, i);
     this.last[d] = b.position + i;
+  }
+
+  private seen(kind: number): void {
+    if (kind === KIND.iommu_domain_alloc) this.coreAllocationsSeen = true;
+    else if (kind === KIND.iommu_domain_free) this.freesSeen = true;
+    else if (isAllocation(kind)) this.iommufdAllocationsSeen = true;
+    else this.cookiesSeen = true;
   }
 
   /** Called when row `d` has become freed. */
@@ -281,11 +283,16 @@ export class Incarnations {
   }
 }
 
+const ALLOCATIONS = new Uint8Array(256);
+for (const kind of [
+  KIND.iommu_domain_alloc, KIND.iommufd_hwpt_paging_alloc, KIND.iommufd_hwpt_nested_alloc, KIND.iommufd_viommu_alloc_hwpt_nested,
+  KIND.iommu_sva_domain_alloc,
+]) ALLOCATIONS[kind] = 1;
+const TELLS_OF_PROBES = ALLOCATIONS.slice();
+for (const kind of [KIND.iommu_domain_free, KIND.iommu_get_dma_cookie, KIND.iommu_get_msi_cookie]) TELLS_OF_PROBES[kind] = 1;
+
 function isAllocation(kind: number): boolean {
-  return (
-    kind === KIND.iommu_domain_alloc || kind === KIND.iommufd_hwpt_paging_alloc || kind === KIND.iommufd_hwpt_nested_alloc ||
-    kind === KIND.iommufd_viommu_alloc_hwpt_nested || kind === KIND.iommu_sva_domain_alloc
-  );
+  return ALLOCATIONS[kind] === 1;
 }
 
 function pidOf(b: EventBatch, i: number): number {

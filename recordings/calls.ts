@@ -539,10 +539,10 @@ export class Calls {
    * What it did is told without its answer. Mappings and __pci_write_msi_msg may come from an interrupt at any time.
    */
   private closeMissed(p: ProbeLine): void {
+    if (MAY_INTERRUPT[p.fn] === 1 && (p.fn !== FN.__pci_write_msi_msg || this.preparing === 0)) return;
     const task = this.frames.task(p);
     // The message is written once it is prepared.
-    const prepared = p.fn === FN.__pci_write_msi_msg && task.depth > 0 && task.frames[task.depth - 1].fn === FN.iommu_dma_prepare_msi;
-    if (MAY_INTERRUPT[p.fn] === 1 && !prepared) return;
+    if (p.fn === FN.__pci_write_msi_msg && (task.depth === 0 || task.frames[task.depth - 1].fn !== FN.iommu_dma_prepare_msi)) return;
     while (task.depth > 0) {
       const frame = task.frames[task.depth - 1];
       if (p.kind === LINE.return && p.fn === frame.fn) return;

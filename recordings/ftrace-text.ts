@@ -88,6 +88,8 @@ export class FtraceText {
   private knownCount = 0;
   /** `fn * 2 + isReturn` or UNINTERESTING of each entry; the one behind the last is for those there was no room for. */
   private readonly probes = new Int32Array(KNOWN_LIMIT + 1);
+  private readonly callers = new Int32Array(KNOWN_LIMIT + 1);
+  private readonly closes = new Int32Array(KNOWN_LIMIT + 1);
   private readonly keyLength = new Uint8Array(KEYS);
   private readonly keyEnds = new Uint16Array(KEYS);
   private readonly keyField = new Int16Array(KEYS);
@@ -98,8 +100,7 @@ export class FtraceText {
   private lineStart = -1;
   private bracket = 0;
   private colon = 0;
-  /** What most lines repeat: the caller of each function, the device and the task of the line before. */
-  private readonly lastCaller = new Int32Array(FUNCTIONS.length);
+  /** What most lines repeat: the device and the task of the line before. */
   private lastDevice = 0;
   private lastTask = 0;
 
@@ -311,11 +312,18 @@ export class FtraceText {
     p.fn = known >> 1;
     p.kind = known & 1 ? LINE.return : LINE.entry;
     p.probe = known & 1 ? event : hashByte(event, buf[q + 3]); // kprobes stand at +0x0, fprobes at +0x4
+    // The word that was looked up holds the caller, and the parenthesis closes where it did the last time, most likely.
     if (known & 1 && q > open) {
-      p.caller = this.string(buf, open, q, this.lastCaller[p.fn]);
-      this.lastCaller[p.fn] = p.caller;
+      if (entry === KNOWN_LIMIT || this.callers[entry] === 0) this.callers[entry] = this.strings.intern(buf.toString('latin1', open, q));
+      p.caller = this.callers[entry];
     }
-    while (q < lineEnd && buf[q] !== CLOSE) q++;
+    const guess = q + this.closes[entry];
+    if (guess < lineEnd && buf[guess] === CLOSE) q = guess;
+    else {
+      const symbol = q;
+      while (q < lineEnd && buf[q] !== CLOSE) q++;
+      this.closes[entry] = q - symbol;
+    }
     this.fields(buf, q + 1, lineEnd, entry === KNOWN_LIMIT ? KEYS : entry * KEYS_KEPT);
     return true;
   }

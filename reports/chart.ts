@@ -86,8 +86,18 @@ export function renderDot(chart: Chart): string {
     '  node [ shape = box, style = "rounded,filled", fillcolor = "#f4f4f4", fontname = "Courier", fontsize = 12 ];',
     '  edge [ fontname = "Courier", fontsize = 9 ];',
   ];
-  for (const s of chart.states) out.push(`  ${s} [ label = "${s}"${STYLE[s] ? `, fillcolor = "${STYLE[s]}"` : ''}${s === 'unknown' ? ', style = "rounded,dashed"' : ''} ];`);
-  for (const e of chart.edges) out.push(`  ${e.from} -> ${e.to} [ label = "${e.labels.map((l) => (e.from === e.to ? `  ${l}` : ` ${l} `)).join('\\l')}\\l"${EDGE_STYLE[e.kind]}${e.from === e.to ? `, tailport = ${e.kind === 'refused' ? 'w, headport = w' : 'e, headport = e'}` : ''} ];`);
+  for (const s of chart.states) {
+    // A call that changes no state stands inside of the state, where its label can cross nothing.
+    const inside = chart.edges.filter((e) => e.from === s && e.to === s).map((e) => {
+      const [color, text] = e.kind === 'fault' ? ['#c00000', e.labels] : ['#444444', e.labels.map((l) => `${l} (refused)`)];
+      return `<FONT POINT-SIZE="9" COLOR="${color}">${text.join('<BR/>')}</FONT>`;
+    });
+    const label = inside.length > 0 ? `<${[s, ...inside].join('<BR/>')}>` : `"${s}"`;
+    out.push(`  ${s} [ label = ${label}${STYLE[s] ? `, fillcolor = "${STYLE[s]}"` : ''}${s === 'unknown' ? ', style = "rounded,dashed"' : ''} ];`);
+  }
+  for (const e of chart.edges) {
+    if (e.from !== e.to) out.push(`  ${e.from} -> ${e.to} [ label = "${e.labels.map((l) => ` ${l} `).join('\\l')}\\l"${EDGE_STYLE[e.kind]} ];`);
+  }
   out.push('}');
   return `${out.join('\n')}\n`;
 }

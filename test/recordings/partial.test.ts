@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { DESIGNS } from '../../machines/design-list.ts';
 import { auditText } from '../audit-file.ts';
 
 const HEALTHY = [
@@ -30,6 +31,12 @@ describe.each(HEALTHY)('%s', (name) => {
 
   it('ends anywhere', async () => {
     for (let cut = 12; cut < lines.length; cut += step) expect(await accused(lines.slice(0, cut), DESIGN(name)), `the first ${cut} lines`).toEqual([]);
+  });
+});
+
+describe('under every design', () => {
+  it.each(HEALTHY)('%s is healthy life', async (name) => {
+    for (const { id } of DESIGNS) expect(await accused(linesOf(name), id), id).toEqual([]);
   });
 });
 
