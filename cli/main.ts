@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
   chart: async () => (await import('./chart.ts')).addChartCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
+  probes: async () => (await import('./probes.ts')).addProbesCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,
 };
 
