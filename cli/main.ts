@@ -52,6 +52,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = explain(error);
   }
+  // A read of a pipe that was given up may still be under way; all that was to be written has been.
+  process.exit();
 }
 
 /** Prints what went wrong; returns the exit status. */

@@ -32,7 +32,7 @@ beforeAll(() => {
 async function importHarmsNothing(name: string): Promise<void> {
   const before = readFileSync(LOG);
   const log = openLedger(LOG, { write: true });
-  await expect(openSource(join(directory, name), true).then((source) => importRecording(log, source.read))).rejects.toThrow(UnreadableError);
+  await expect(openSource([join(directory, name)], { quiet: true }).then((source) => importRecording(log, source.read))).rejects.toThrow(UnreadableError);
   expect(await log.verify()).toMatchObject({ ok: true, firstBad: null });
   await log.close();
   expect(readFileSync(LOG).equals(before)).toBe(true);
@@ -58,10 +58,12 @@ describe('nothing can be read: status 3, one line and a hint', () => {
     ['other-text', 'the quick brown fox\njumps over\n', 'no known recording format; it begins "the quick brown fox"'],
     ['cut-in-first-line', Buffer.concat([HEADER, Buffer.from('      vt-aarch64-842     [000] ...2.   125.2')]), 'no event could be read, 1 problem'],
     ['header-and-garbage', `${HEADER.toString()}nothing here\nnor here\n`, 'no event could be read, 2 problems; the first: header-and-garbage:13: not a trace line: "nothing here"'],
-    ['trace.txt.gz', gzipSync(TRACE), 'is gzip data'],
-    ['trace.txt.zst', zstdCompressSync(TRACE), 'is zstd data'],
+    ['packed-thrice', gzipSync(gzipSync(zstdCompressSync(TRACE))), 'is packed more than twice'],
+    ['nothing.gz', gzipSync(''), 'is empty'],
+    ['cut.gz', gzipSync(TRACE).subarray(0, 20), 'its gzip data is damaged or cut off'],
+    ['cut.zst', zstdCompressSync(TRACE).subarray(0, 30), 'its zstd data is damaged or cut off'],
     ['trace.txt.xz', Buffer.from('\xfd7zXZ\0\0\0', 'latin1'), 'is xz data'],
-    ['trace.dat', Buffer.from('\x17\x08\x44tracing6\0\0\0\x08', 'latin1'), 'trace.dat'],
+    ['trace.dat', Buffer.from('\x17\x08\x44tracing6\0\0\x08\0\x10\0\0', 'latin1'), 'is a damaged or cut trace.dat'],
     ['perf.data', Buffer.from('PERFILE2\0\0\0\0'), 'perf.data'],
     ['utf16.txt', Buffer.from(`\ufeff${TRACE.toString().slice(0, 3000)}`, 'utf16le'), 'is UTF-16 text'],
     ['bom.ndjson', `\ufeff${EVENT}`, 'is text behind a byte-order mark'],
