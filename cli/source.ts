@@ -109,7 +109,7 @@ async function openLog(path: string): Promise<Source> {
   const interned = createInterned();
   const summary: ReadSummary = {
     source: path, format: 'ledger', kernel: null, lines: 0, events: 0, ignored: 0, lost: 0, from: null, to: null,
-    problems: new ProblemList(), fields: new Set(), design: null,
+    problems: new ProblemList(), fields: new Set(), missing: [], design: null,
   };
   // The first event of a log says which design its first recording is of; where it does not, the first words may.
   const first = createInterned();

@@ -7,6 +7,7 @@
 import { HAS, type EventBatch } from '../events/batch.ts';
 import { AFTER, BEFORE, KIND, OLD, WORD } from '../events/event-types.ts';
 import { CallFrames, type Frame } from './call-frames.ts';
+import { Coverage } from './coverage.ts';
 import { F, FN, FUNCTIONS, LINE, TP, type ProbeLine } from './probe-line.ts';
 import { CUR_FIELDS, OLD_FIELDS, OWN, RowWriter, groupOf, pointerErrno } from './row-writer.ts';
 
@@ -49,6 +50,8 @@ const DMA_SW_MSI = 'iommu_dma_sw_msi';
 export class Calls {
   /** Lines that became an event or a part of one. */
   used = 0;
+  /** Which fields the probes have. */
+  readonly coverage = new Coverage();
   private readonly batch: EventBatch;
   private readonly out: RowWriter;
   private readonly frames = new CallFrames();
@@ -77,6 +80,7 @@ export class Calls {
   take(p: ProbeLine): boolean {
     if (p.kind !== LINE.tracepoint) {
       if (this.repeats(p)) return false;
+      this.coverage.look(p);
       this.closeMissed(p);
     }
     const used = p.kind === LINE.tracepoint ? this.tracepoint(p) : p.kind === LINE.entry ? this.enter(p) : this.leave(p);

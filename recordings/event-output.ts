@@ -57,6 +57,7 @@ export class EventOutput {
       break;
     }
     s.events += b.length;
+    s.missing = this.calls.coverage.missing();
     if (b.length > 0) this.consume(b);
     b.clear();
   }

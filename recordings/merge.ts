@@ -131,6 +131,7 @@ class Merged implements Recording {
       get ignored() { return sum(({ ignored }) => ignored) + twice(); },
       get lost() { return sum(({ lost }) => lost); },
       from: null, to: null, problems,
+      get missing() { return summaries.flatMap(({ missing }) => missing); },
       fields: new Set(summaries.flatMap(({ fields }) => [...fields])),
       design: first.design ?? summaries.find(({ design }) => design !== null)?.design ?? null,
     };

@@ -90,7 +90,7 @@ export async function openRecording(path: string, { follow = false, interned = c
     if (format === undefined) unknownFormat(source);
     const summary: ReadSummary = {
       source: source.name, format: format.name, kernel: null, lines: 0, events: 0, ignored: 0, lost: 0, from: null, to: null,
-      problems: new ProblemList(), fields: new Set(), design: null,
+      problems: new ProblemList(), fields: new Set(), missing: [], design: null,
     };
     const reader = await format.open(source, summary, interned);
     return {

@@ -2,6 +2,7 @@
  * What every reader of a recording gives: batches of events, and what it read, skipped and could not read.
  */
 import type { EventBatch, Interned } from '../events/batch.ts';
+import type { Missing } from './coverage.ts';
 import type { ProblemList } from './problem-list.ts';
 
 /** What a reader met. Grows while reading, complete at the end. */
@@ -20,6 +21,8 @@ export interface ReadSummary {
   readonly problems: ProblemList;
   /** Names of the members seen that tell the design (`designFromEvidence`). */
   readonly fields: Set<string>;
+  /** Fields that its probes lack, and what that costs; complete at the end. */
+  missing: readonly Missing[];
   /** Design that the source itself names (NDJSON, log), or null. */
   design: string | null;
 }

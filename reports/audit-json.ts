@@ -26,6 +26,7 @@ export function recordingObject(s: ReadSummary): Record<string, unknown> {
   return {
     source: s.source, format: s.format, kernel: s.kernel, lines: s.lines, events: s.events, ignored: s.ignored,
     problems: s.problems.count, lost: s.lost, from: s.from, to: s.to,
+    ...(s.missing.length > 0 && { missing: s.missing }),
     ...(s.problems.count > 0 && { problem_list: s.problems.first }),
   };
 }

@@ -38,6 +38,7 @@ export function auditText(s: ReadSummary, audit: Audit, why: string, shown = fal
     if (count > GAPS_SHOWN) field('', `… and ${plural(count - GAPS_SHOWN, 'more gap')}`);
     field('', `${audit.unknown} of the domains have an unknown owner at the end${findings.withdrawn > 0 ? `; ${plural(findings.withdrawn, 'finding')} near a gap taken back` : ''}`);
   }
+  s.missing.forEach((m, n) => field(n === 0 ? 'missing' : '', `${m.fields.join('/')} of ${m.function}: ${m.costs}`));
   field('domains', String(audit.incarnations.count));
   field('checked', `${plural(checked.errno, 'errno')}, ${plural(checked.words, 'word')}, ${plural(checked.iovas, 'MSI IOVA')}, ${plural(checked.addresses, 'programmed address').replace(/addresss$/, 'addresses')}`);
   if (audit.own && checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
