@@ -227,6 +227,9 @@ describe('what is printed, the reader understands', () => {
   });
 });
 
+/** An event without the line that it was read from. */
+const withoutLine = (event: string): object => ({ ...JSON.parse(event), line: undefined });
+
 describe('bpftrace', () => {
   const script = renderBpftrace(everything, 'x');
 
@@ -254,12 +257,15 @@ describe('bpftrace', () => {
     const line = prefix + event.replaceAll(/(\w+)=("?)(0x)?%\w+"?/g, (_, name: string, quote: string, hex = '') => `${name}=${quote}${hex}${n(name)}${quote}`);
     const [before, after] = around(probe.function, probe.at);
     const wrap = (text: string): string => prefix + text;
-    const bpf = await auditText([...before.map(wrap), line, ...after.map(wrap), ''].join('\n'));
+    const lines = [...before.map(wrap), line, ...after.map(wrap)];
+    // As `bpftrace -f json` prints what printf is given.
+    const json = ['{"type": "attached_probes", "data": {"probes": 40}}', ...lines.map((text) => `{"type": "printf", "data": ${JSON.stringify(`${text}\n`)}}`), ''];
+    const bpf = await auditText(json.join('\n'));
     const tracefs = await auditText([...before.map(wrap), wrap(lineOf(probe, (name) => VALUES[name])), ...after.map(wrap), ''].join('\n'));
-    const plain = (events: readonly string[]): unknown[] => events.slice(1).map((event) => ({ ...JSON.parse(event), caller: undefined }));
+    expect((await auditText([...lines, ''].join('\n'))).events.slice(1).map(withoutLine)).toEqual(bpf.events.slice(1).map(withoutLine));
+    const plain = (events: readonly string[]): unknown[] => events.slice(1).map((event) => ({ ...withoutLine(event), caller: undefined }));
     expect(plain(bpf.events)).toEqual(plain(tracefs.events));
     expect(bpf.events.length).toBeGreaterThan(1);
-    if (probe.at === 'return' && bpf.events.length === 2 && after.length === 0) expect(JSON.parse(bpf.events[1])).not.toHaveProperty('caller');
     expect(bpf.summary.problems.count).toBe(0);
   });
 
