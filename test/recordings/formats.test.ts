@@ -16,10 +16,14 @@ const textOf = (name: string): string => (existsSync(path(`${name}.trace.txt`)) 
 /** What must not depend on the format. Callers are symbols only where the format has them. */
 function told(a: Audited): Record<string, unknown> {
   return {
-    findings: a.findings.map(({ line, time, caller, source, position, recording, ...rest }) => rest),
-    domains: alive(a).map(({ first, last, msi_pages, ...rest }) => ({ ...rest, msi_pages: msi_pages.map(({ position, ...page }) => page) })),
+    findings: a.findings.map((f) => without(f, 'line', 'time', 'caller', 'position', 'recording', 'follows')),
+    domains: alive(a).map((d) => ({ ...without(d, 'first', 'last'), msi_pages: d.msi_pages.map((page) => without(page, 'position')) })),
     checked: a.audit.checked,
   };
+}
+
+function without(object: object, ...names: string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
 }
 
 const DATS = globSync('*/*.trace.dat', { cwd: RECORDINGS }).map((name) => name.replace('.trace.dat', '')).filter((name) => name !== 'own72v/variant-record-v7').toSorted();
