@@ -10,10 +10,17 @@ const PAGES = 64;
 /** A chunk of trace-cmd holds 10 pages; no more than this is taken for real. Units: bytes. */
 const MAX_CHUNK = 16 << 20;
 
+/** Whether this machine is little-endian. */
+const NATIVE_LITTLE = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
 /** Gives one page after the other: `next` gives where it begins in `bytes`, or -1 at the end. */
 export class PageSource {
   bytes: Buffer = Buffer.alloc(0);
+  /** The same bytes as numbers of 32 bits, whatever the byte order of the file; a 64-bit number has its low half at `low`. */
+  words: Uint32Array = new Uint32Array(0);
   view: DataView = new DataView(new ArrayBuffer(0));
+  /** 0 in a little-endian file, 1 in a big-endian one. */
+  readonly low: 0 | 1;
   readonly pageSize: number;
   /** What is wrong with the rest of it, or null. */
   damaged: string | null = null;
@@ -35,6 +42,7 @@ export class PageSource {
     this.pageSize = pageSize;
     this.compression = data.packed ? compression : null;
     this.littleEndian = littleEndian;
+    this.low = littleEndian ? 0 : 1;
     this.offset = data.offset;
     this.end = data.offset + data.size;
     if (this.end > file.sizeBytes) this.damaged = `the events of CPU ${data.cpu} go on to ${this.end}, but the file ends at ${file.sizeBytes}`;
@@ -59,6 +67,7 @@ export class PageSource {
     if (wanted < this.pageSize) return false;
     this.length = this.file.readInto(this.bytes, this.offset, wanted);
     this.offset += this.length;
+    this.order();
     return this.length >= this.pageSize;
   }
 
@@ -71,6 +80,7 @@ export class PageSource {
         this.offset += from;
         this.take(unpack(this.compression!, packed, Math.min(to, MAX_CHUNK)));
         this.length = this.bytes.length;
+        this.order();
       });
       if (!ok) return false;
       if (this.length >= this.pageSize) return true;
@@ -79,8 +89,15 @@ export class PageSource {
   }
 
   private take(bytes: Buffer): void {
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.bytes = (bytes.byteOffset & 3) === 0 ? bytes : Buffer.from(Uint8Array.from(bytes).buffer);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+    this.words = NATIVE_LITTLE === this.littleEndian ? new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length >>> 2) : new Uint32Array(this.bytes.length >>> 2);
+  }
+
+  /** Puts the numbers of new bytes in this machine's order, where it is not the file's. */
+  private order(): void {
+    if (NATIVE_LITTLE === this.littleEndian) return;
+    for (let i = 0; i < this.words.length; i++) this.words[i] = this.view.getUint32(i * 4, this.littleEndian);
   }
 
   private u32(): number {

@@ -6,6 +6,9 @@ import type { EventFormat, FormatField } from './event-format.ts';
 import { F, fieldTable, hashName, tracepointTable } from './probe-line.ts';
 import { functionOfEvent } from './probe-names.ts';
 
+/** How a field is read: in whole 32-bit words, byte by byte where it is small or lies across them, or as a string. */
+export const READ = { u64: 0, u32: 1, bytes8: 2, bytes4: 3, u16: 4, u8: 5, string: 6 } as const;
+
 /** One field that is used. Units: bytes from the beginning of the record. */
 export interface RecordField {
   readonly field: number;
@@ -26,7 +29,7 @@ export interface ProbeRecord {
   readonly functionAt: number;
   readonly callerAt: number;
   readonly fields: readonly RecordField[];
-  /** The same for the replay path: four numbers each, field, offset, size and 1 for signed. */
+  /** The same for the replay path: four numbers each, field, offset, `READ` and 1 for signed. */
   readonly plan: Int32Array;
   /** Bytes that a record must have. */
   readonly size: number;
@@ -42,14 +45,15 @@ export function probeRecord(format: EventFormat): ProbeRecord | null {
   const func = named('__probe_func');
   const ip = func ?? named('__probe_ip');
   const tracepoint = format.system === 'iommu' ? tracepointTable.find(hashName(format.name), format.name.length) : -1;
-  if (tracepoint < 0 && (ip === undefined || ip.size !== 8)) return null;
+  if (tracepoint < 0 && (ip === undefined || ip.size !== 8 || ip.offset % 4 !== 0)) return null;
   let fields = format.fields.flatMap((field) => used(field) ?? []);
   if (fields.some(({ field }) => field === F.ctype)) fields = fields.filter(({ field }) => field !== F.cookie);
-  const callerAt = func ? (named('__probe_ret_ip')?.offset ?? -1) : -1;
+  const back = func ? named('__probe_ret_ip') : undefined;
+  const callerAt = back !== undefined && back.size === 8 && back.offset % 4 === 0 ? back.offset : -1;
   return {
     id: format.id, tracepoint, isReturn: func !== undefined, named: functionOfEvent(format.name), functionAt: ip?.offset ?? -1, callerAt, fields,
-    plan: Int32Array.from(fields.flatMap(({ field, offset, size, signed }) => [field, offset, size, Number(signed)])),
-    size: Math.max(8, (ip?.offset ?? -8) + 8, callerAt + 8, ...fields.map(({ offset, size }) => offset + size)),
+    plan: Int32Array.from(fields.flatMap(({ field, offset, size, signed }) => [field, offset, readOf(field, offset, size), Number(signed)])),
+    size: Math.max(8, (ip?.offset ?? -8) + 8, callerAt < 0 ? 0 : callerAt + 8, ...fields.map(({ offset, size }) => offset + size)),
     functionLo: 0, functionHi: 0, fn: -2,
   };
 }
@@ -60,4 +64,14 @@ function used({ name, type, offset, size, signed }: FormatField): RecordField | 
   // Only the device is a string; its field holds where it lies.
   if ((field === F.dev) !== type.startsWith('__data_loc')) return null;
   return size === 1 || size === 2 || size === 4 || size === 8 ? { field, offset, size, signed } : null;
+}
+
+function readOf(field: number, offset: number, size: number): number {
+  if (field === F.dev) return READ.string;
+  switch (size) {
+    case 8: return offset % 4 === 0 ? READ.u64 : READ.bytes8;
+    case 4: return offset % 4 === 0 ? READ.u32 : READ.bytes4;
+    case 2: return READ.u16;
+    default: return READ.u8;
+  }
 }

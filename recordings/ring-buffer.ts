@@ -30,7 +30,7 @@ export function pageLayout(headerPage: string): PageLayout {
   };
   const commit = field('commit');
   const data = field('data');
-  const sane = commit !== null && data !== null && (commit.size === 4 || commit.size === 8) && commit.offset >= 8 && commit.offset < 64 && data.offset >= commit.offset + commit.size && data.offset <= 128;
+  const sane = commit !== null && data !== null && (commit.size === 4 || commit.size === 8) && commit.offset >= 8 && commit.offset < 64 && commit.offset % 4 === 0 && data.offset % 4 === 0 && data.offset >= commit.offset + commit.size && data.offset <= 128;
   return sane ? { commitAt: commit.offset, commitSize: commit.size, dataAt: data.offset } : { commitAt: 8, commitSize: 8, dataAt: 16 };
 }
 
@@ -39,6 +39,7 @@ export class RingBuffer {
   readonly cpu: number;
   /** The record in hand: `view` from `at`, `length` bytes; time in nanoseconds as two halves. */
   view: DataView;
+  words: Uint32Array;
   bytes: Buffer;
   at = 0;
   length = 0;
@@ -64,15 +65,16 @@ export class RingBuffer {
     this.shift = shift;
     this.bytes = pages.bytes;
     this.view = pages.view;
+    this.words = pages.words;
   }
 
   /** Moves to the next record; false at the end. */
   next(): boolean {
     for (;;) {
-      const { view, littleEndian, end } = this;
+      const { words, littleEndian, end } = this;
       let q = this.cursor;
       while (q + 4 <= end) {
-        const word = view.getUint32(q, littleEndian);
+        const word = words[q >>> 2];
         const type = littleEndian ? word & 31 : word >>> DELTA_BITS;
         const delta = littleEndian ? word >>> 5 : word & 0x07ffffff;
         q += 4;
@@ -90,7 +92,7 @@ export class RingBuffer {
           break;
         }
         if (q + 4 > end) break;
-        const second = view.getUint32(q, littleEndian);
+        const second = words[q >>> 2];
         if (type === TIME_EXTEND) {
           q += 4;
           this.advance(delta + ((second << DELTA_BITS) >>> 0));
@@ -123,7 +125,7 @@ export class RingBuffer {
 
   /** Moves to the next page; false at the end. */
   private page(): boolean {
-    const { layout, littleEndian, pages } = this;
+    const { layout, pages } = this;
     for (;;) {
       const page = pages.next();
       if (page < 0) {
@@ -132,10 +134,10 @@ export class RingBuffer {
         return false;
       }
       this.view = pages.view;
+      this.words = pages.words;
       this.bytes = pages.bytes;
-      const { view } = this;
-      const commitAt = page + layout.commitAt;
-      const commit = view.getUint32(littleEndian || layout.commitSize === 4 ? commitAt : commitAt + 4, littleEndian);
+      const { words } = this;
+      const commit = words[((page + layout.commitAt) >>> 2) + (layout.commitSize === 4 ? 0 : pages.low)];
       const size = commit & COMMIT;
       const data = page + layout.dataAt;
       if (size > pages.pageSize - layout.dataAt) {
@@ -145,8 +147,8 @@ export class RingBuffer {
       }
       if (commit & MISSED_EVENTS) this.lost = this.missed(commit, data + size, page + pages.pageSize);
       if (size === 0) continue;
-      this.timeLo = view.getUint32(littleEndian ? page : page + 4, littleEndian);
-      this.timeHi = view.getUint32(littleEndian ? page + 4 : page, littleEndian);
+      this.timeLo = words[(page >>> 2) + pages.low];
+      this.timeHi = words[(page >>> 2) + 1 - pages.low];
       this.shiftTime();
       this.cursor = data;
       this.end = data + size;
@@ -155,9 +157,9 @@ export class RingBuffer {
   }
 
   private missed(commit: number, at: number, end: number): number {
-    const { layout, littleEndian, view } = this;
+    const { layout, words, pages } = this;
     if ((commit & MISSED_STORED) === 0 || at + layout.commitSize > end) return -1;
-    return view.getUint32(littleEndian || layout.commitSize === 4 ? at : at + 4, littleEndian) || -1;
+    return words[(at >>> 2) + (layout.commitSize === 4 ? 0 : pages.low)] || -1;
   }
 
   private advance(delta: number): void {

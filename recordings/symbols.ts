@@ -23,11 +23,11 @@ export class Symbols {
     this.strings = strings;
   }
 
-  /** Returns the number of `FN` that a record's address lies in; -1 for any other function. */
-  functionAt(record: ProbeRecord, view: DataView, at: number, littleEndian: boolean): number {
-    const q = at + record.functionAt;
-    const lo = view.getUint32(littleEndian ? q : q + 4, littleEndian);
-    const hi = view.getUint32(littleEndian ? q + 4 : q, littleEndian);
+  /** Returns the number of `FN` that the address in a record at byte `at` lies in; -1 for any other function. */
+  functionAt(record: ProbeRecord, words: Uint32Array, at: number, low: number): number {
+    const w = (at + record.functionAt) >>> 2;
+    const lo = words[w + low];
+    const hi = words[w + 1 - low];
     if (lo === record.functionLo && hi === record.functionHi && record.fn !== -2) return record.fn;
     const name = this.strings.values[this.name(lo, hi)];
     record.functionLo = lo;
@@ -37,9 +37,9 @@ export class Symbols {
   }
 
   /** Returns the number of the string that names who called. */
-  callerAt(record: ProbeRecord, view: DataView, at: number, littleEndian: boolean): number {
-    const q = at + record.callerAt;
-    return this.name(view.getUint32(littleEndian ? q : q + 4, littleEndian), view.getUint32(littleEndian ? q + 4 : q, littleEndian));
+  callerAt(record: ProbeRecord, words: Uint32Array, at: number, low: number): number {
+    const w = (at + record.callerAt) >>> 2;
+    return this.name(words[w + low], words[w + 1 - low]);
   }
 
   /** The function's name without a compiler suffix, as the text of a trace shows it; 0x… where there is no symbol. */

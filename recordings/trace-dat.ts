@@ -13,7 +13,7 @@ import { PageSource } from './page-source.ts';
 import { F, FIELDS, LINE, ProbeLine, TP } from './probe-line.ts';
 import { RandomAccess } from './random-access.ts';
 import type { ReadSummary, Reader } from './recording.ts';
-import { probeRecord, type ProbeRecord } from './probe-record.ts';
+import { READ, probeRecord, type ProbeRecord } from './probe-record.ts';
 import { RingBuffer, pageLayout } from './ring-buffer.ts';
 import { Symbols } from './symbols.ts';
 import { readTraceDat, type TraceDatFile } from './trace-dat-file.ts';
@@ -146,9 +146,11 @@ class TraceDat implements Reader {
   private record(cpu: RingBuffer): void {
     const { summary, calls } = this.out;
     summary.lines++;
-    const { view, at, length } = cpu;
-    const { littleEndian } = this.file;
-    const record = length >= 8 ? this.records[view.getUint16(at, littleEndian)] : undefined;
+    const { words, at, length } = cpu;
+    const { low } = cpu.pages;
+    // common_type is the first half of the first word, common_pid the second word.
+    const first = words[at >>> 2];
+    const record = length >= 8 ? this.records[low === 0 ? first & 0xffff : first >>> 16] : undefined;
     if (record === undefined || length < record.size) {
       summary.ignored++;
       return;
@@ -163,7 +165,7 @@ class TraceDat implements Reader {
       p.kind = LINE.tracepoint;
       p.fn = record.tracepoint;
     } else {
-      const fn = this.symbols.functionAt(record, view, at, littleEndian);
+      const fn = this.symbols.functionAt(record, words, at, low);
       if (fn < 0 || !calls.wants(fn, record.isReturn ? LINE.return : LINE.entry)) {
         summary.ignored++;
         return;
@@ -172,10 +174,10 @@ class TraceDat implements Reader {
       p.fn = fn;
       p.kind = record.isReturn ? LINE.return : LINE.entry;
       p.probe = record.id;
-      if (record.isReturn) p.caller = this.symbols.callerAt(record, view, at, littleEndian);
+      if (record.callerAt >= 0) p.caller = this.symbols.callerAt(record, words, at, low);
     }
     p.cpu = cpu.cpu;
-    p.pid = view.getInt32(at + 4, littleEndian);
+    p.pid = words[(at >>> 2) + 1] | 0;
     this.fields(record, cpu);
     if (record.tracepoint >= 0 && p.fn !== TP.map && p.dev === 0) summary.ignored++;
     else if (!calls.take(p)) summary.ignored++;
@@ -183,26 +185,33 @@ class TraceDat implements Reader {
 
   private fields(record: ProbeRecord, cpu: RingBuffer): void {
     const { p, file: { littleEndian } } = this;
-    const { view, at } = cpu;
+    const { words, view, at } = cpu;
+    const { low } = cpu.pages;
     const { plan } = record;
     for (let n = 0; n < plan.length; n += 4) {
       const field = plan[n];
       const q = at + plan[n + 1];
       switch (plan[n + 2]) {
-        case 8:
-          if (littleEndian) p.set(field, view.getUint32(q, true), view.getUint32(q + 4, true));
-          else p.set(field, view.getUint32(q + 4), view.getUint32(q));
+        case READ.u64:
+          p.set(field, words[(q >>> 2) + low], words[(q >>> 2) + 1 - low]);
           break;
-        case 4: {
-          if (field === F.dev) {
-            p.dev = this.device(cpu, view.getUint32(q, littleEndian));
-            break;
-          }
+        case READ.u32: {
+          const value = words[q >>> 2];
+          p.set(field, value, plan[n + 3] === 1 && value >= 0x80000000 ? 0xffffffff : 0);
+          break;
+        }
+        case READ.string:
+          p.dev = this.device(cpu, view.getUint32(q, littleEndian));
+          break;
+        case READ.bytes8:
+          p.set(field, view.getUint32(q + low * 4, littleEndian), view.getUint32(q + 4 - low * 4, littleEndian));
+          break;
+        case READ.bytes4: {
           const value = view.getUint32(q, littleEndian);
           p.set(field, value, plan[n + 3] === 1 && value >= 0x80000000 ? 0xffffffff : 0);
           break;
         }
-        case 2:
+        case READ.u16:
           p.set(field, view.getUint16(q, littleEndian), 0);
           break;
         default:
