@@ -20,14 +20,15 @@ export function auditText(s: ReadSummary, audit: Audit, why: string, shown = fal
   const { findings, checked } = audit;
   const out: string[] = [];
   const field = (name: string, value: string): void => void out.push(fold(value, ' '.repeat(11)).replace(/^ {11}/, name.padEnd(11)));
+  const unit = s.format === 'trace.dat' ? 'record' : 'line';
   field('source', escapeText(s.source));
   field('design', `${audit.design.id} (${escapeText(why)})`);
   field('recording', [
     s.format,
     ...(s.kernel === null ? [] : [`kernel ${escapeText(s.kernel)}`]),
-    ...(s.lines > 0 ? [plural(s.lines, 'line')] : []),
+    ...(s.lines > 0 ? [plural(s.lines, unit)] : []),
     plural(s.events, 'event'),
-    ...(s.lines > 0 ? [`${plural(s.ignored, 'line')} of no use`] : []),
+    ...(s.lines > 0 ? [`${plural(s.ignored, unit)} of no use`] : []),
     ...(s.problems.count > 0 ? [plural(s.problems.count, 'problem')] : []),
   ].join(', '));
   if (s.from !== null) field('time', `${s.from} .. ${s.to} s`);
