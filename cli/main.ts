@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   chart: async () => (await import('./chart.ts')).addChartCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,
+  record: async () => (await import('./record.ts')).addRecordCommand,
 };
 
 const ISSUES = 'this is a bug of iommu-ledger; please report it with the lines above and, if you can, the recording';
