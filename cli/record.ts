@@ -93,7 +93,7 @@ async function recordInto(directory: string, argv: readonly string[], definition
 
   instance.record(true);
   instance.mark(`record: ${escapeText(argv.join(' '))}`);
-  const end = await runCommand(argv, interruptions);
+  const end = await runCommand(argv, interruptions, () => note('iommu-ledger: the command still runs; ^C once more ends the recording'));
   instance.mark(`record: ${end.text}`);
   instance.record(false);
   if (!end.started) {

@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+/** How long a command may take to end after ^C before it is said that one more ends the recording. */
+const PATIENCE_MS = 2000;
 /** How long a command may take to end after a signal that ends the recording. */
 const GRACE_MS = 3000;
 /** npm passes ^C on although the terminal has sent it already: two within this time are one. */
@@ -50,19 +52,28 @@ export interface CommandEnd {
   readonly started: boolean;
 }
 
-/** Runs a command with our stdin, stdout and stderr; returns how it ended, or that it still runs and was left alone. */
-export function runCommand(argv: readonly string[], interruptions: Interruptions): Promise<CommandEnd> {
+/**
+ * Runs a command with our stdin, stdout and stderr; returns how it ended, or that it still runs and was left alone.
+ * `stillRuns` is called where it lives on after one ^C.
+ */
+export function runCommand(argv: readonly string[], interruptions: Interruptions, stillRuns: () => void): Promise<CommandEnd> {
   return new Promise((resolve) => {
+    let patience: NodeJS.Timeout | undefined;
     let grace: NodeJS.Timeout | undefined;
     const child = spawn(argv[0], argv.slice(1), { stdio: 'inherit' });
     const end = (status: number, text: string, started = true): void => {
+      clearTimeout(patience);
       clearTimeout(grace);
       interruptions.onSignal = () => {};
       resolve({ status, text, started });
     };
     interruptions.onSignal = (signal) => {
       pass(child, signal, interruptions.count);
-      if (signal === 'SIGINT' && interruptions.count === 1) return;
+      if (signal === 'SIGINT' && interruptions.count === 1) {
+        patience = setTimeout(stillRuns, PATIENCE_MS);
+        return;
+      }
+      clearTimeout(patience);
       grace ??= setTimeout(() => {
         child.unref();
         end(128 + constants.signals[signal], `it still runs ${GRACE_MS / 1000} s after ${signal} and is left alone`);
