@@ -127,8 +127,9 @@ async function save(directory: string, end: CommandEnd, tracefs: Tracefs, instan
   interruptions.onSignal = () => note(interruptions.count === before + 1 ? 'iommu-ledger: saving the recording; once more gives it up' : 'iommu-ledger: given up');
   try {
     const losses = readLosses(tracefs, instance);
-    saveSurroundings(tracefs, instance, losses, directory);
+    // The trace first: where the disk fills, the rest can be had again.
     const { lines, complete } = await saveTrace(tracefs, instance, directory, () => interruptions.count > before + 1);
+    saveSurroundings(tracefs, instance, losses, directory);
     const file = join(directory, 'trace.txt');
     if (!complete) note(`iommu-ledger: not all of the recording was saved: ${lines} lines are in ${file}.part`);
     else say(`iommu-ledger: ${lines} lines of ${instance.installed.length} probes in ${file}; the command ended: ${end.text}`);

@@ -80,7 +80,7 @@ export function runCommand(argv: readonly string[], interruptions: Interruptions
       }, GRACE_MS);
     };
     child.on('error', (error: NodeJS.ErrnoException) => {
-      if (child.pid === undefined) end(error.code === 'EACCES' ? 126 : 127, error.code === 'ENOENT' ? 'not found' : (error.code ?? error.message), false);
+      if (child.pid === undefined) end(error.code === 'EACCES' ? 126 : 127, error.code === 'ENOENT' ? 'not found' : error.code === 'EACCES' ? 'not executable' : (error.code ?? error.message), false);
     });
     child.on('exit', (code, signal) => {
       if (signal === null) end(code!, `status ${code}`);
