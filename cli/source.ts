@@ -11,7 +11,7 @@ import { DESIGNS, designFromEvidence, findDesign } from '../machines/design-list
 import type { Design, OwnerMember } from '../machines/design.ts';
 import { openRecording } from '../recordings/open-recording.ts';
 import { ProblemList } from '../recordings/problem-list.ts';
-import type { ReadSummary } from '../recordings/recording.ts';
+import { readAll, type ReadSummary } from '../recordings/recording.ts';
 import { plural } from '../reports/text.ts';
 import { UsageError, note, type CommonOptions } from './io.ts';
 
@@ -62,7 +62,7 @@ async function openFile(path: string, quiet: boolean): Promise<Source> {
     read: async (consume) => {
       const progress = quiet ? undefined : await progressLine(recording.summary, recording.sizeBytes);
       try {
-        recording.read(consume, progress?.update);
+        await readAll(recording, consume, progress?.update);
       } finally {
         progress?.stop();
         recording.close();
@@ -126,7 +126,7 @@ const BY_WORDS: readonly (readonly [field: string, member: OwnerMember, design: 
 /** Returns the design of `--design`, or the recording's own, or `cookie-type`. Errors: UsageError for an unknown id. */
 export function chooseDesign(summary: ReadSummary, options: CommonOptions): ChosenDesign {
   // Events without a recording_started that names the design tell a family of designs, not one of them.
-  const family = summary.design === null && summary.kernel === null && summary.format !== 'ftrace-text' ? BY_WORDS.find(([field]) => summary.fields.has(field)) : undefined;
+  const family = summary.design === null && summary.kernel === null && (summary.format === 'ndjson' || summary.format === 'ledger') ? BY_WORDS.find(([field]) => summary.fields.has(field)) : undefined;
   if (family) {
     const design = options.design === undefined ? findDesign(family[2])! : requireDesign(options.design);
     const own = design.ownerMember === family[1];

@@ -7,6 +7,9 @@ import { HAS } from '../events/batch.ts';
 import { MAP } from './domain-context.ts';
 import { MSI_IOVA_BASE, MSI_IOVA_LENGTH, PROT_DMA_MSI, PROT_IOMMUFD_MSI } from './states.ts';
 
+/** A caller that is known by its address only. */
+const RAW = /^(?:0x)?[0-9a-f]{7,16}$/;
+
 /** Returns the `MAP` kind of the iommu_map in row `i`; `caller` is '' where it is not known. */
 export function mapKind(caller: string, b: EventBatch, i: number): number {
   switch (caller) {
@@ -20,6 +23,8 @@ export function mapKind(caller: string, b: EventBatch, i: number): number {
     case '':
       break;
     default:
+      // Text of trace-cmd and perf has addresses instead of symbols, bpftrace nothing.
+      if (caller === '?' || RAW.test(caller)) break;
       // VFIO type1 unmaps with iommu_unmap_fast, of which no event carries the domain.
       return caller.startsWith('vfio_') ? MAP.uncounted : MAP.user;
   }

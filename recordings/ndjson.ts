@@ -10,17 +10,21 @@ import { addEvidence } from '../events/word-evidence.ts';
 import type { ByteSource } from './byte-source.ts';
 import { CHUNK_BYTES } from './byte-source.ts';
 import { quote } from './problem-list.ts';
-import type { ReadSummary } from './recording.ts';
+import type { ReadSummary, Reader } from './recording.ts';
 
 const NEWLINE = 10;
 /** A line longer than this is refused. */
 const MAX_LINE = 1 << 20;
 
 /** The reader of one source of NDJSON events. */
-export class NdjsonEvents {
+export class NdjsonEvents implements Reader {
   private readonly source: ByteSource;
   private readonly summary: ReadSummary;
   private readonly batch: EventBatch;
+  private readonly buffer = Buffer.allocUnsafe(CHUNK_BYTES + MAX_LINE);
+  private kept = 0;
+  private skipping = false;
+  private consume: (batch: EventBatch) => void = () => {};
 
   constructor(source: ByteSource, summary: ReadSummary, interned: Interned) {
     this.source = source;
@@ -28,53 +32,58 @@ export class NdjsonEvents {
     this.batch = new EventBatch(interned);
   }
 
-  read(consume: (batch: EventBatch) => void, progress?: (bytesRead: number) => void): void {
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES + MAX_LINE);
-    let kept = 0;
-    let total = 0;
-    let skipping = false;
-    const line = (start: number, end: number): void => {
-      if (skipping) {
-        skipping = false;
-        return;
-      }
-      this.summary.lines++;
-      this.line(buffer.toString('utf8', start, end), consume);
-    };
-    for (;;) {
-      const n = this.source.read(buffer, kept);
-      if (n === 0) break;
-      total += n;
-      const end = kept + n;
-      let start = 0;
-      for (let at = buffer.indexOf(NEWLINE, kept); at >= 0 && at < end; at = buffer.indexOf(NEWLINE, start)) {
-        line(start, at);
-        start = at + 1;
-        if (start >= end) break;
-      }
-      buffer.copyWithin(0, start, end);
-      kept = end - start;
-      if (kept >= MAX_LINE) {
-        if (!skipping) {
-          this.summary.lines++;
-          this.summary.ignored++;
-          this.problem('line-too-long', `a line of more than ${MAX_LINE} bytes: ${quote(buffer.toString('utf8', 0, 80))}`);
-        }
-        skipping = true;
-        kept = 0;
-      }
-      progress?.(total);
-    }
-    if (kept > 0) line(0, kept);
-    this.flush(consume);
+  begin(consume: (batch: EventBatch) => void): void {
+    this.consume = consume;
   }
 
-  private line(text: string, consume: (batch: EventBatch) => void): void {
+  async step(): Promise<boolean> {
+    const { buffer, kept } = this;
+    const n = await this.source.read(buffer, kept);
+    if (n === 0) {
+      if (kept > 0) this.take(0, kept);
+      this.flush();
+      return false;
+    }
+    const end = kept + n;
+    let start = 0;
+    for (let at = buffer.indexOf(NEWLINE, kept); at >= 0 && at < end; at = buffer.indexOf(NEWLINE, start)) {
+      this.take(start, at);
+      start = at + 1;
+      if (start >= end) break;
+    }
+    buffer.copyWithin(0, start, end);
+    this.kept = end - start;
+    if (this.kept >= MAX_LINE) this.tooLong();
+    if (this.source.live) this.flush();
+    return true;
+  }
+
+  private take(start: number, end: number): void {
+    this.kept = 0;
+    if (this.skipping) {
+      this.skipping = false;
+      return;
+    }
+    this.summary.lines++;
+    this.line(this.buffer.toString('utf8', start, end));
+  }
+
+  private tooLong(): void {
+    if (!this.skipping) {
+      this.summary.lines++;
+      this.summary.ignored++;
+      this.problem('line-too-long', `a line of more than ${MAX_LINE} bytes: ${quote(this.buffer.toString('utf8', 0, 80))}`);
+    }
+    this.skipping = true;
+    this.kept = 0;
+  }
+
+  private line(text: string): void {
     if (text.trim() === '') {
       this.summary.ignored++;
       return;
     }
-    if (this.batch.isFull) this.flush(consume);
+    if (this.batch.isFull) this.flush();
     const b = this.batch;
     const refused = parseEvent(text, b);
     if (refused !== undefined) {
@@ -93,9 +102,9 @@ export class NdjsonEvents {
     addEvidence(b, i, s.fields);
   }
 
-  private flush(consume: (batch: EventBatch) => void): void {
+  private flush(): void {
     this.summary.events += this.batch.length;
-    if (this.batch.length > 0) consume(this.batch);
+    if (this.batch.length > 0) this.consume(this.batch);
     this.batch.clear();
   }
 

@@ -57,6 +57,7 @@ export class ProbeLine {
   sec = 0;
   nsec = 0;
   digits = 0;
+  /** -1 where the recording does not say. */
   cpu = 0;
   pid = 0;
   /** Interned task name, caller symbol and device name; 0 where there is none. */

@@ -24,13 +24,29 @@ export interface ReadSummary {
   design: string | null;
 }
 
-/** A recording that is open and has been recognised. `read` may be called once. */
-export interface Recording {
+/** A reader of one format: `begin` once, then `step` until it gives false. */
+export interface Reader {
+  begin(consume: (batch: EventBatch) => void): void;
+  /** Takes what the source has next and hands over the events it made; false at the end. */
+  step(): boolean | Promise<boolean>;
+}
+
+/** A recording that is open and has been recognised; it is read once. */
+export interface Recording extends Reader {
   readonly summary: ReadSummary;
   readonly interned: Interned;
-  /** Size in bytes where it is known, for progress. */
+  /** Size in bytes where it is known, and how many of them have been read, for progress. */
   readonly sizeBytes: number | null;
-  /** Delivers all events in order; the batch is reused after `consume` returns. */
-  read(consume: (batch: EventBatch) => void, progress?: (bytesRead: number) => void): void;
+  readonly position: number;
+  /** Whether it may go on growing. */
+  readonly live: boolean;
+  /** Ends a live recording where it is. */
+  stop(): void;
   close(): void;
+}
+
+/** Delivers all events of a recording in order; the batch is reused after `consume` returns. */
+export async function readAll(recording: Recording, consume: (batch: EventBatch) => void, progress?: (bytesRead: number) => void): Promise<void> {
+  recording.begin(consume);
+  while (await recording.step()) progress?.(recording.position);
 }

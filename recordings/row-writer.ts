@@ -35,11 +35,17 @@ export class RowWriter {
     b.sec[i] = p.sec;
     b.nsec[i] = p.nsec;
     b.digits[i] = p.digits;
-    b.cpu[i] = p.cpu;
     b.task[i] = p.task;
     b.pid[i] = p.pid;
-    b.line[i] = p.line;
-    b.present[i] = HAS.time | HAS.cpu | HAS.task | HAS.pid | HAS.line;
+    b.present[i] = HAS.time | HAS.task | HAS.pid;
+    if (p.line > 0) {
+      b.line[i] = p.line;
+      b.present[i] |= HAS.line;
+    }
+    if (p.cpu >= 0) {
+      b.cpu[i] = p.cpu;
+      b.present[i] |= HAS.cpu;
+    }
     if (p.caller !== 0) {
       b.caller[i] = p.caller;
       b.present[i] |= HAS.caller;

@@ -17,7 +17,8 @@ import type { ByteSource } from '../recordings/byte-source.ts';
 import { FtraceText } from '../recordings/ftrace-text.ts';
 import { openRecording } from '../recordings/open-recording.ts';
 import { ProblemList } from '../recordings/problem-list.ts';
-import type { ReadSummary } from '../recordings/recording.ts';
+import { readAll, type ReadSummary } from '../recordings/recording.ts';
+import { EventOutput } from '../recordings/event-output.ts';
 
 /** An audited recording. `events` are the lines that `iommu-ledger events` prints; `findings` stand in order of position. */
 export interface Audited {
@@ -63,7 +64,7 @@ export async function auditFile(path: string, options: AuditOptions = {}): Promi
     const chosen = chooseDesign(summary, options.design === undefined ? {} : { design: options.design });
     const audit = new Audit(chosen.design, chosen.own);
     const events: string[] = [];
-    recording.read((batch) => {
+    await readAll(recording, (batch) => {
       audit.apply(batch, options.upTo);
       if (options.events !== false) for (let i = 0; i < batch.length; i++) events.push(renderEvent(batch, i));
       for (const n of audit.evict()) interned.addresses.release(n);
@@ -86,7 +87,7 @@ export function alive(audited: Audited): DomainView[] {
 }
 
 /** Returns what the ftrace reader makes of these bytes when they arrive `size` at a time, beside what `like` says was known before. */
-export function fedInChunks(bytes: Buffer, size: number, like: ReadSummary): { readonly events: string[]; readonly summary: ReadSummary } {
+export async function fedInChunks(bytes: Buffer, size: number, like: ReadSummary): Promise<{ readonly events: string[]; readonly summary: ReadSummary }> {
   const summary: ReadSummary = { ...like, lines: 0, events: 0, ignored: 0, lost: 0, from: null, to: null, problems: new ProblemList() };
   let at = 0;
   const read = (into: Buffer, to: number): number => {
@@ -95,9 +96,11 @@ export function fedInChunks(bytes: Buffer, size: number, like: ReadSummary): { r
     return n;
   };
   const events: string[] = [];
-  new FtraceText({ read } as unknown as ByteSource, summary, createInterned()).read((b) => {
+  const reader = new FtraceText({ read } as unknown as ByteSource, new EventOutput(summary, createInterned()));
+  reader.begin((b) => {
     for (let i = 0; i < b.length; i++) events.push(renderEvent(b, i));
   });
+  while (await reader.step());
   return { events, summary };
 }
 

@@ -158,7 +158,6 @@ describe('files', () => {
       'machines/domain-rows.ts': 'a method for each guard and action of the machine, all over the same columns, so that `step` finds them without a call through an object',
       'projections/audit.ts': 'the step that every event of a recording goes through, with what it compares beside it',
       'recordings/calls.ts': 'one method for each probed kernel function, all over the same open calls of a task',
-      'recordings/ftrace-text.ts': 'one walk over the bytes of a line; a second file would be a call for each of them',
     });
   });
 

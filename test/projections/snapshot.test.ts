@@ -10,13 +10,14 @@ import { findDesign } from '../../machines/design-list.ts';
 import { Audit } from '../../projections/audit.ts';
 import { aliveViews } from '../../projections/domain-view.ts';
 import { openRecording } from '../../recordings/open-recording.ts';
+import { readAll } from '../../recordings/recording.ts';
 
 const RECORDINGS = ['pdo-steal/steal', 'own72n/iommufd', 'own612n/iommufd', 'own72v/variant-trace_pipe-lost', 'deb72/errors'];
 
 async function linesOf(name: string): Promise<{ lines: string[]; design: string }> {
   const recording = await openRecording(new URL(`../recordings/${name}.trace.txt`, import.meta.url).pathname);
   const lines: string[] = [];
-  recording.read((b) => {
+  await readAll(recording, (b) => {
     for (let i = 0; i < b.length; i++) lines.push(renderEvent(b, i));
   });
   recording.close();

@@ -101,7 +101,7 @@ describe.each(NAMES)('%s', (name) => {
 
   test('fed in chunks of 100 bytes', async () => {
     const { events, summary } = await audited(name);
-    const fed = fedInChunks(recordingBytes(name), 100, summary);
+    const fed = await fedInChunks(recordingBytes(name), 100, summary);
     expect(fed.events.join('\n') === events.join('\n'), 'the same events').toBe(true);
     expect({ ...fed.summary, problems: fed.summary.problems.first }).toEqual({ ...summary, problems: summary.problems.first });
   });

@@ -99,7 +99,7 @@ describe('columns', () => {
     const odd = traceText('# tracer: nop', alloc(), `x: ${'y-1 [000] '.repeat(7000)}`, 'CPU:1 [LOST 12 EVENTS]', '', getMsi(), `${gotMsi()} pad=${'z'.repeat(70_000)}`, traceLine('173.5', prepare(), { comm: '-1 [000] größer' }));
     for (const text of [odd, odd.replaceAll('\n', '\r\n'), odd.slice(0, -1), odd.slice(0, -60)]) {
       const whole = await auditText(text);
-      const fed = fedInChunks(Buffer.from(text), size, whole.summary);
+      const fed = await fedInChunks(Buffer.from(text), size, whole.summary);
       expect(fed.events).toEqual(whole.events);
       expect({ ...fed.summary, problems: fed.summary.problems.first }).toEqual({ ...whole.summary, problems: whole.summary.problems.first });
     }

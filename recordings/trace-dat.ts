@@ -1,0 +1,267 @@
+/**
+ * Reader of trace.dat, versions 6 and 7, straight from its ring-buffer pages: the CPUs are merged by time, each record is
+ * read by the offsets of its event's format. A probe is known by the function that its address lies in, where the file
+ * carries the kernel's symbols; else by its event's name. No text is made of a record.
+ */
+import type { EventBatch, Interned } from '../events/batch.ts';
+import { designFromEvidence } from '../machines/design-list.ts';
+import type { ByteSource } from './byte-source.ts';
+import { parseEventFormat } from './event-format.ts';
+import { ByteStrings } from './byte-strings.ts';
+import { EventOutput } from './event-output.ts';
+import { PageSource } from './page-source.ts';
+import { F, FIELDS, LINE, ProbeLine, TP } from './probe-line.ts';
+import { RandomAccess } from './random-access.ts';
+import type { ReadSummary, Reader } from './recording.ts';
+import { probeRecord, type ProbeRecord } from './probe-record.ts';
+import { RingBuffer, pageLayout } from './ring-buffer.ts';
+import { Symbols } from './symbols.ts';
+import { readTraceDat, type TraceDatFile } from './trace-dat-file.ts';
+
+/** Records taken in one step. */
+const STEP = 1 << 16;
+/** Clocks that do not count nanoseconds: their times are printed as the numbers they are. */
+const COUNTING = new Set(['counter', 'x86-tsc', 'uptime']);
+/** 2^32 nanoseconds are 4 s and so many nanoseconds. */
+const NSEC_OF_HI = 294967296;
+const SECOND = 1e9;
+
+/** Returns the reader of a trace.dat, and completes what the summary says of kernel and design. Errors: UnreadableError. */
+export async function openTraceDat(source: ByteSource, summary: ReadSummary, interned: Interned): Promise<Reader> {
+  const access = await RandomAccess.of(source);
+  try {
+    const file = readTraceDat(access, source.name);
+    summary.kernel = file.kernel;
+    const reader = new TraceDat(file, access, new EventOutput(summary, interned));
+    for (const field of reader.members()) summary.fields.add(field);
+    summary.design = designFromEvidence(summary)?.design ?? null;
+    return reader;
+  } catch (error) {
+    access.close();
+    throw error;
+  }
+}
+
+class TraceDat implements Reader {
+  private readonly file: TraceDatFile;
+  private readonly access: RandomAccess;
+  private readonly out: EventOutput;
+  private readonly p = new ProbeLine();
+  private readonly symbols: Symbols;
+  /** Records of interest by event id. */
+  private readonly records: (ProbeRecord | undefined)[] = [];
+  private readonly cpus: RingBuffer[] = [];
+  private readonly pages: PageSource[] = [];
+  private readonly tasks = new Map<number, number>();
+  private readonly counting: boolean;
+  private cpu!: RingBuffer;
+  private readonly devices: ByteStrings;
+  private lastDevice = 0;
+  private lastPid = -1;
+  private lastTask = 0;
+
+  constructor(file: TraceDatFile, access: RandomAccess, out: EventOutput) {
+    this.file = file;
+    this.access = access;
+    this.out = out;
+    this.counting = file.clock !== null && COUNTING.has(file.clock);
+    this.devices = new ByteStrings(out.strings);
+    this.symbols = new Symbols(file.kallsyms, out.strings);
+    for (const { system, text } of file.formats) {
+      const format = parseEventFormat(system, text);
+      const record = format && probeRecord(format);
+      if (record) this.records[format.id] = record;
+    }
+    for (const [, pid, comm] of file.cmdlines.matchAll(/^(\d{1,10}) ([^\n]*)$/gm)) this.tasks.set(Number(pid), out.strings.intern(Buffer.from(comm, 'latin1').toString('utf8')));
+    this.tasks.set(0, out.strings.intern('<idle>'));
+    this.p.complete = () => this.context();
+  }
+
+  /** Names of members that the probes fetch and that tell the design. */
+  members(): Set<string> {
+    const found = new Set<string>();
+    for (const record of this.records) {
+      for (const { field, size } of record?.fields ?? []) {
+        if (field === F.ctype || field === F.cktype || field === F.swmsi) found.add(FIELDS[field]);
+        else if ((field === F.owner || field === F.word) && size <= 4) found.add('owner'); // claims have an owner too, a pointer
+      }
+    }
+    return found;
+  }
+
+  begin(consume: (batch: EventBatch) => void): void {
+    const { file, out } = this;
+    out.begin(consume);
+    for (const note of file.notes) this.problem('trace-dat-part', note, 'record again with `trace-cmd record`, or copy the whole file');
+    const layout = pageLayout(file.headerPage);
+    const shift = BigInt.asUintN(64, file.offset);
+    for (const data of file.cpus) {
+      const pages = new PageSource(this.access, data, file.pageSize, file.compression, file.littleEndian);
+      const cpu = new RingBuffer(data.cpu, pages, layout, file.littleEndian, { lo: Number(shift & 0xffffffffn), hi: Number(shift >> 32n) });
+      this.pages.push(pages);
+      if (cpu.next()) this.cpus.push(cpu);
+      else this.ended(cpu, pages);
+    }
+    // What was overwritten before anyone read it lies before the first record, unless the pages themselves say where.
+    if (!this.cpus.some(({ lost }) => lost !== 0)) for (const cpu of this.cpus) cpu.lost = file.overruns.get(cpu.cpu) ?? 0;
+  }
+
+  step(): boolean {
+    for (let left = STEP; left > 0 && this.cpus.length > 0; ) left = this.run(left);
+    if (this.cpus.length > 0) return true;
+    this.out.flush();
+    this.access.close();
+    return false;
+  }
+
+  /** Takes records of the earliest CPU up to the first record of any other one; returns how many may still be taken. */
+  private run(left: number): number {
+    const { cpus } = this;
+    let first = 0;
+    for (let n = 1; n < cpus.length; n++) if (before(cpus[n], cpus[first])) first = n;
+    const cpu = cpus[first];
+    let other: RingBuffer | null = null;
+    let earlier = false;
+    for (let n = 0; n < cpus.length; n++) {
+      if (n === first || (other !== null && !before(cpus[n], other))) continue;
+      other = cpus[n];
+      earlier = n < first;
+    }
+    this.cpu = cpu;
+    do {
+      if (cpu.lost !== 0) this.lost(cpu);
+      this.record(cpu);
+      if (!cpu.next()) {
+        cpus.splice(first, 1);
+        this.ended(cpu, this.pages.find((pages) => pages.view === cpu.view) ?? null);
+        return left - 1;
+      }
+      // Of equal times the CPU with the lower number comes first, as the kernel merges them.
+    } while (--left > 0 && (other === null || (earlier ? before(cpu, other) : !before(other, cpu))));
+    return left;
+  }
+
+  private record(cpu: RingBuffer): void {
+    const { summary, calls } = this.out;
+    summary.lines++;
+    const { view, at, length } = cpu;
+    const { littleEndian } = this.file;
+    const record = length >= 8 ? this.records[view.getUint16(at, littleEndian)] : undefined;
+    if (record === undefined || length < record.size) {
+      summary.ignored++;
+      return;
+    }
+    const { p } = this;
+    if (record.tracepoint >= 0) {
+      if (record.tracepoint === TP.map && !calls.awaitsMap) {
+        summary.ignored++;
+        return;
+      }
+      p.clear();
+      p.kind = LINE.tracepoint;
+      p.fn = record.tracepoint;
+    } else {
+      const fn = this.symbols.functionAt(record, view, at, littleEndian);
+      if (fn < 0 || !calls.wants(fn, record.isReturn ? LINE.return : LINE.entry)) {
+        summary.ignored++;
+        return;
+      }
+      p.clear();
+      p.fn = fn;
+      p.kind = record.isReturn ? LINE.return : LINE.entry;
+      p.probe = record.id;
+      if (record.isReturn) p.caller = this.symbols.callerAt(record, view, at, littleEndian);
+    }
+    p.cpu = cpu.cpu;
+    p.pid = view.getInt32(at + 4, littleEndian);
+    this.fields(record, cpu);
+    if (record.tracepoint >= 0 && p.fn !== TP.map && p.dev === 0) summary.ignored++;
+    else if (!calls.take(p)) summary.ignored++;
+  }
+
+  private fields(record: ProbeRecord, cpu: RingBuffer): void {
+    const { p, file: { littleEndian } } = this;
+    const { view, at } = cpu;
+    const { plan } = record;
+    for (let n = 0; n < plan.length; n += 4) {
+      const field = plan[n];
+      const q = at + plan[n + 1];
+      switch (plan[n + 2]) {
+        case 8:
+          if (littleEndian) p.set(field, view.getUint32(q, true), view.getUint32(q + 4, true));
+          else p.set(field, view.getUint32(q + 4), view.getUint32(q));
+          break;
+        case 4: {
+          if (field === F.dev) {
+            p.dev = this.device(cpu, view.getUint32(q, littleEndian));
+            break;
+          }
+          const value = view.getUint32(q, littleEndian);
+          p.set(field, value, plan[n + 3] === 1 && value >= 0x80000000 ? 0xffffffff : 0);
+          break;
+        }
+        case 2:
+          p.set(field, view.getUint16(q, littleEndian), 0);
+          break;
+        default:
+          p.set(field, view.getUint8(q), 0);
+      }
+    }
+  }
+
+  /** Number of the string that a __data_loc points to: its length and its offset in the record. */
+  private device(cpu: RingBuffer, location: number): number {
+    const from = location & 0xffff;
+    let length = location >>> 16;
+    if (length === 0 || from + length > cpu.length) return 0;
+    const { bytes } = cpu;
+    const start = cpu.at + from;
+    while (length > 0 && bytes[start + length - 1] === 0) length--;
+    this.lastDevice = length === 0 ? 0 : this.devices.intern(bytes, start, start + length, this.lastDevice);
+    return this.lastDevice;
+  }
+
+  /** Task and time of the record in hand. */
+  private context(): void {
+    const { p, cpu } = this;
+    if (p.pid !== this.lastPid) {
+      this.lastPid = p.pid;
+      this.lastTask = this.tasks.get(p.pid) ?? this.out.strings.intern('<...>');
+    }
+    p.task = this.lastTask;
+    const { timeLo: lo, timeHi: hi } = cpu;
+    if (this.counting) {
+      p.sec = lo;
+      p.nsec = 0;
+      p.digits = 0;
+      return;
+    }
+    const rest = hi * NSEC_OF_HI + lo; // exact for four years of uptime
+    const seconds = Math.floor(rest / SECOND);
+    p.sec = hi * 4 + seconds;
+    p.nsec = rest - seconds * SECOND;
+    p.digits = 9;
+  }
+
+  private lost(cpu: RingBuffer): void {
+    this.out.lost(Math.max(cpu.lost, 1), cpu.cpu);
+    cpu.lost = 0;
+  }
+
+  /** A CPU has no more records: tells what was wrong with its pages. */
+  private ended(cpu: RingBuffer, pages: PageSource | null): void {
+    if (cpu.damaged > 0) this.problem('damaged-page', `CPU ${cpu.cpu}: ${cpu.damaged} ${cpu.damaged === 1 ? 'page does' : 'pages do'} not follow the ring-buffer format`, 'copy the file again; what could be read was used');
+    const damage = pages?.damaged ?? null;
+    if (damage !== null) this.problem('cut-off', `CPU ${cpu.cpu}: ${damage}`, 'copy the whole file again; what is there was used');
+    if (cpu.lost !== 0) this.lost(cpu);
+  }
+
+  private problem(code: string, message: string, hint: string): void {
+    const { summary } = this.out;
+    summary.problems.add(code, summary.source, message, hint);
+  }
+}
+
+function before(a: RingBuffer, b: RingBuffer): boolean {
+  return a.timeHi < b.timeHi || (a.timeHi === b.timeHi && a.timeLo < b.timeLo);
+}
