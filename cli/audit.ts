@@ -3,37 +3,43 @@
  */
 import type { Command } from 'commander';
 import { Audit } from '../projections/audit.ts';
-import { atOrAbove } from '../projections/finding.ts';
+import { atOrAbove, type Finding } from '../projections/finding.ts';
 import { auditJson } from '../reports/audit-json.ts';
-import { auditText } from '../reports/audit-text.ts';
+import { auditText, findingText } from '../reports/audit-text.ts';
 import { SEVERITIES, type Severity } from '../machines/rules.ts';
 import { EXIT, Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
 import { announce, chooseDesign, openSource, printProblems } from './source.ts';
 
 interface AuditOptions extends CommonOptions {
   readonly failOn: string;
+  readonly follow?: boolean;
 }
 
 /** Adds the `audit` command. */
 export function addAuditCommand(program: Command): void {
-  withCommonOptions(program.command('audit').description('findings under one design').argument('<source>', 'a recording, - for stdin, or a log'), ['text', 'json'])
+  withCommonOptions(program.command('audit').description('findings under one design').argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json'])
+    .option('--follow', 'wait for more at the end of the file; findings are printed as they come, ^C ends with the summary')
     .option('--fail-on <severity>', `exit 1 for findings at or above: ${SEVERITIES.join(', ')}, never`, 'error')
-    .action(async (path: string, options: AuditOptions) => {
+    .action(async (paths: string[], options: AuditOptions) => {
       const failOn = severity(options.failOn);
       const quiet = options.quiet === true;
-      const source = await openSource(path, quiet);
+      const source = await openSource(paths, { quiet, follow: options.follow === true });
       const chosen = chooseDesign(source.summary, options);
       const output = new Output(options.output);
       try {
         const audit = new Audit(chosen.design, chosen.own);
         const { addresses } = source.interned;
+        // What is live may never end: its findings are told at once.
+        const told = source.live && options.format === 'text' ? new Told(output) : null;
         await source.read((batch) => {
           audit.apply(batch);
+          told?.tell(audit.findings.list);
           for (const n of audit.evict()) addresses.release(n);
         });
         audit.end();
+        told?.tell(audit.findings.list);
         announce(chosen, quiet);
-        output.write(options.format === 'json' ? auditJson(source.summary, audit) : auditText(source.summary, audit, chosen.why));
+        output.write(options.format === 'json' ? auditJson(source.summary, audit) : auditText(source.summary, audit, chosen.why, told !== null));
         output.close();
         printProblems(source.summary, quiet);
         if (options.strict && (source.summary.problems.count > 0 || source.summary.lost > 0)) process.exitCode = EXIT.unreadable;
@@ -49,4 +55,24 @@ function severity(text: string): Severity | null {
   if (text === 'never') return null;
   if (!(SEVERITIES as readonly string[]).includes(text)) throw new UsageError(`--fail-on ${text}: one of ${SEVERITIES.join(', ')}, never`);
   return text as Severity;
+}
+
+/** Prints each finding once, when it is there. */
+class Told {
+  private readonly output: Output;
+  private readonly told = new WeakSet<Finding>();
+
+  constructor(output: Output) {
+    this.output = output;
+  }
+
+  tell(findings: readonly Finding[]): void {
+    let first = findings.length;
+    while (first > 0 && !this.told.has(findings[first - 1])) first--;
+    for (const finding of findings.slice(first)) {
+      this.told.add(finding);
+      this.output.write(`${findingText(finding)}\n\n`);
+    }
+    this.output.flush();
+  }
 }

@@ -8,10 +8,10 @@ import { openSource, printProblems } from './source.ts';
 
 /** Adds the `events` command. */
 export function addEventsCommand(program: Command): void {
-  withCommonOptions(program.command('events').description('the events, one JSON object a line').argument('<source>', 'a recording, - for stdin, or a log'), ['ndjson']).action(
-    async (path: string, options: CommonOptions) => {
+  withCommonOptions(program.command('events').description('the events, one JSON object a line').argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['ndjson']).action(
+    async (paths: string[], options: CommonOptions) => {
       const quiet = options.quiet === true;
-      const source = await openSource(path, quiet);
+      const source = await openSource(paths, { quiet });
       const output = new Output(options.output);
       try {
         await source.read((b) => {

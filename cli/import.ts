@@ -14,14 +14,15 @@ interface ImportOptions extends CommonOptions {
 
 /** Adds the `import` command. */
 export function addImportCommand(program: Command): void {
-  withCommonOptions(program.command('import').description('append a recording to a log').argument('<source>', 'a recording, or - for stdin'), ['text', 'json'])
+  withCommonOptions(program.command('import').description('append a recording to a log').argument('<source...>', 'a recording, or - for stdin; several recordings are merged by time'), ['text', 'json'])
     .requiredOption('--log <log>', 'the log: a path that ends in .ledger')
-    .action(async (path: string, options: ImportOptions) => {
+    .action(async (paths: string[], options: ImportOptions) => {
       if (options.log.startsWith('nats://')) throw new UnreadableError(`${options.log}: JetStream logs are not supported yet`, 'use a .ledger file');
       if (!options.log.endsWith('.ledger')) throw new UsageError(`--log ${options.log}: a log's name ends in .ledger`);
-      if (resolve(path) === resolve(options.log)) throw new UsageError(`${path}: cannot be imported into itself`);
+      const itself = paths.find((path) => resolve(path) === resolve(options.log));
+      if (itself !== undefined) throw new UsageError(`${itself}: cannot be imported into itself`);
       const quiet = options.quiet === true;
-      const source = await openSource(path, quiet);
+      const source = await openSource(paths, { quiet });
       const { openLedger } = await import('../log/ledger-store.ts');
       const { importRecording } = await import('../log/import.ts');
       const output = new Output(options.output);

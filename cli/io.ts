@@ -96,7 +96,8 @@ export class Output {
     if (this.file) rmSync(this.file.temporary, { force: true });
   }
 
-  private flush(): void {
+  /** Writes what has been added so far. */
+  flush(): void {
     const bytes = Buffer.from(this.parts.join(''), 'utf8');
     this.parts = [];
     this.size = 0;

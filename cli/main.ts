@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
   chart: async () => (await import('./chart.ts')).addChartCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
+  probes: async () => (await import('./probes.ts')).addProbesCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,
   record: async () => (await import('./record.ts')).addRecordCommand,
 };
@@ -52,6 +53,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = explain(error);
   }
+  // A read of a pipe that was given up may still be under way; all that was to be written has been.
+  process.exit();
 }
 
 /** Prints what went wrong; returns the exit status. */

@@ -3,12 +3,16 @@
  * probe group of our own, and takes both down again whatever happens: a signal, a full disk, a bug of ours.
  * Exit status: the command's own; 3 where nothing could be recorded, 2 where DIR cannot be written.
  */
-import { mkdirSync, readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { availableParallelism, constants, cpus, freemem } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UnreadableError, escapeText } from '../events/problem.ts';
+import { readBtf, RUNNING_KERNEL } from '../recordings/btf-file.ts';
+import { probeSupport } from '../recordings/btf-kernel.ts';
 import { parseDefinitions, renderDefinition, type ProbeDefinition } from '../recordings/probe-definitions.ts';
+import { planProbes } from '../recordings/probes/resolve.ts';
+import { renderTracefs } from '../recordings/probes/tracefs.ts';
 import { Interruptions, runCommand, type CommandEnd } from '../recordings/record-command.ts';
 import { readLosses, saveSurroundings, saveTrace } from '../recordings/record-save.ts';
 import { openTracefs, probeKinds, type Tracefs } from '../recordings/tracefs.ts';
@@ -21,11 +25,16 @@ const MEMORY_SHARE = 8;
 /** Refusals that are quoted; the rest is in `probes.failed.txt`. */
 const QUOTED = 3;
 
+/** Type information of the module, where it is loaded. */
+const IOMMUFD = '/sys/kernel/btf/iommufd';
+const NO_PROBES = ['this kernel has neither fprobe nor kprobe events', 'it needs CONFIG_FPROBE_EVENTS=y (with CONFIG_DYNAMIC_FTRACE_WITH_ARGS) or CONFIG_KPROBE_EVENTS=y, and CONFIG_DEBUG_INFO_BTF=y for arguments by name'] as const;
+
 interface RecordOptions {
   readonly output?: string;
   readonly bufferSizeKb?: string;
   readonly tracefs?: string;
   readonly probes?: string;
+  readonly probeType?: string;
   readonly quiet?: boolean;
 }
 
@@ -39,7 +48,8 @@ export function addRecordCommand(program: Command): void {
     .option('-o, --output <dir>', 'new or empty directory for the recording')
     .option('--buffer-size-kb <n>', `ring buffer of each CPU (default: ${DEFAULT_BUFFER_KB}, less where memory is short)`)
     .option('--tracefs <dir>', 'where tracefs is mounted (default: found in /proc/mounts)')
-    .option('--probes <file>', 'definitions to use, as lines of dynamic_events; their group is replaced by our own')
+    .option('--probes <file>', 'definitions to use, as lines of dynamic_events; their group is replaced by our own (default: made for this kernel, see probes)')
+    .option('--probe-type <type>', 'f: fprobes, p: kprobes (default: what the kernel has, fprobes first)')
     .option('--quiet', 'say only what is wrong')
     .action(record);
 }
@@ -50,9 +60,13 @@ async function record(argv: readonly string[], options: RecordOptions): Promise<
   demandEmpty(directory);
   const asked = options.bufferSizeKb;
   if (asked !== undefined && !/^[1-9]\d{0,8}$/.test(asked)) throw new UsageError(`--buffer-size-kb ${asked}: not a whole number of KiB`);
-  const definitions = readDefinitions(options.probes);
+  const type = options.probeType;
+  if (type !== undefined && type !== 'f' && type !== 'p') throw new UsageError(`--probe-type ${type}: not one of f, p`);
+  if (type !== undefined && options.probes !== undefined) throw new UsageError('--probe-type with --probes: the file says it');
+  const given = options.probes === undefined ? null : readDefinitions(options.probes);
   const tracefs = openTracefs(options.tracefs);
-  demandKinds(tracefs, definitions);
+  if (given) demandKinds(tracefs, given);
+  const definitions = given ?? ownDefinitions(tracefs, type);
 
   const interruptions = new Interruptions();
   const instance = new TracingInstance(tracefs, process.pid);
@@ -146,8 +160,7 @@ async function save(directory: string, end: CommandEnd, tracefs: Tracefs, instan
 }
 
 /** Returns the definitions of a file. Errors: UsageError. */
-function readDefinitions(file: string | undefined): ProbeDefinition[] {
-  if (file === undefined) throw new UsageError('record: --probes FILE is missing');
+function readDefinitions(file: string): ProbeDefinition[] {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -160,6 +173,18 @@ function readDefinitions(file: string | undefined): ProbeDefinition[] {
   return definitions;
 }
 
+/** Returns definitions made for the running kernel. Errors: UnreadableError where it tells nothing of its types or can have no such probes. */
+function ownDefinitions(tracefs: Tracefs, type: 'f' | 'p' | undefined): ProbeDefinition[] {
+  const { kprobe, fprobe, btf } = probeKinds(tracefs);
+  if (!kprobe && !fprobe) throw new UnreadableError(...NO_PROBES);
+  const probeType = type ?? (fprobe ? 'f' : 'p');
+  if (probeType === 'f' ? !fprobe : !kprobe) throw new UnreadableError(`this kernel has no ${probeType === 'f' ? 'fprobe' : 'kprobe'} events`, 'leave --probe-type out: the other kind is there');
+  const vmlinux = readBtf(RUNNING_KERNEL);
+  const modules = [IOMMUFD].filter((path) => existsSync(path)).map((path) => readBtf(path, vmlinux));
+  const plan = planProbes([vmlinux, ...modules], probeSupport(vmlinux).argumentsAtReturn);
+  return parseDefinitions(renderTracefs(plan, { probeType, raw: !btf }, RUNNING_KERNEL)).definitions;
+}
+
 /** Refuses where the kernel can make none of the probes. Errors: UnreadableError. */
 function demandKinds(tracefs: Tracefs, definitions: readonly ProbeDefinition[]): void {
   const { kprobe, fprobe } = probeKinds(tracefs);
@@ -168,7 +193,7 @@ function demandKinds(tracefs: Tracefs, definitions: readonly ProbeDefinition[]):
   const wants = definitions.some(({ kind }) => kind === 'f' || kind === 't') ? 'fprobe' : 'kprobe';
   const other = wants === 'fprobe' ? kprobe : fprobe;
   if (other) throw new UnreadableError(`this kernel has no ${wants} events`, `it needs CONFIG_${wants.toUpperCase()}_EVENTS=y, or definitions of the other kind by --probes FILE`);
-  throw new UnreadableError('this kernel has neither fprobe nor kprobe events', 'it needs CONFIG_FPROBE_EVENTS=y (with CONFIG_DYNAMIC_FTRACE_WITH_ARGS) or CONFIG_KPROBE_EVENTS=y, and CONFIG_DEBUG_INFO_BTF=y for arguments by name');
+  throw new UnreadableError(...NO_PROBES);
 }
 
 /** Errors: UsageError where something is there already, before anything is traced. */

@@ -24,14 +24,14 @@ interface ReplayOptions extends CommonOptions {
 
 /** Adds the `replay` command. */
 export function addReplayCommand(program: Command): void {
-  withCommonOptions(program.command('replay').description("every domain's state, packed word and MSI pages").argument('<source>', 'a recording, - for stdin, or a log'), ['text', 'json'])
+  withCommonOptions(program.command('replay').description("every domain's state, packed word and MSI pages").argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json'])
     .option('--at <position>', 'after this event (counted from 1) instead of at the end')
     .option('--at-time <seconds>', 'after the last event up to this time')
     .option('--domain <address>', 'one domain, as 0xADDRESS or 0xADDRESS#GENERATION')
     .option('--all', 'the freed ones too')
     .option('--trace', 'one line an event: STATE x EVENT -> NEXT')
     .option('--arch <arch>', 'machine the words are of: arm64, x86_64, s390x', 'arm64')
-    .action(async (path: string, options: ReplayOptions) => {
+    .action(async (paths: string[], options: ReplayOptions) => {
       if (options.at !== undefined && options.atTime !== undefined) throw new UsageError('--at and --at-time: name one of them');
       const at = parsePosition(options.at);
       const until = parseTime(options.atTime);
@@ -39,7 +39,7 @@ export function addReplayCommand(program: Command): void {
       const { arch } = options;
       if (!isArch(arch)) throw new UsageError(`--arch ${arch}: one of arm64, x86_64, s390x`);
       const quiet = options.quiet === true;
-      const source = await openSource(path, quiet);
+      const source = await openSource(paths, { quiet });
       const chosen = chooseDesign(source.summary, options);
       const output = new Output(options.output);
       try {

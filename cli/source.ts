@@ -9,9 +9,10 @@ import { renderTime } from '../events/time.ts';
 import { addEvidence } from '../events/word-evidence.ts';
 import { DESIGNS, designFromEvidence, findDesign } from '../machines/design-list.ts';
 import type { Design, OwnerMember } from '../machines/design.ts';
+import { mergeRecordings } from '../recordings/merge.ts';
 import { openRecording } from '../recordings/open-recording.ts';
 import { ProblemList } from '../recordings/problem-list.ts';
-import { readAll, type ReadSummary } from '../recordings/recording.ts';
+import { readAll, type ReadSummary, type Recording } from '../recordings/recording.ts';
 import { plural } from '../reports/text.ts';
 import { UsageError, note, type CommonOptions } from './io.ts';
 
@@ -19,15 +20,27 @@ import { UsageError, note, type CommonOptions } from './io.ts';
 export interface Source {
   readonly summary: ReadSummary;
   readonly interned: Interned;
+  /** Whether it may go on growing. */
+  readonly live: boolean;
   /** Delivers every event once; `summary` is complete after it. Errors: UnreadableError where nothing could be used. */
   read(consume: (batch: EventBatch) => void): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens a SOURCE. Errors: UnreadableError. `quiet` switches the progress line off. */
-export async function openSource(path: string, quiet: boolean): Promise<Source> {
-  if (path.startsWith('nats://')) throw new UnreadableError(`${path}: JetStream logs are not supported yet`, 'use a .ledger file');
-  const source = path.endsWith('.ledger') ? await openLog(path) : await openFile(path, quiet);
+/** How a SOURCE is opened: `quiet` switches the progress line off, `follow` waits for more at the end of a file. */
+export interface OpenOptions {
+  readonly quiet?: boolean;
+  readonly follow?: boolean;
+}
+
+/** Opens what the command line names: one SOURCE, or several recordings that are merged by time. Errors: UnreadableError, UsageError. */
+export async function openSource(paths: readonly string[], options: OpenOptions): Promise<Source> {
+  for (const path of paths) if (path.startsWith('nats://')) throw new UnreadableError(`${path}: JetStream logs are not supported yet`, 'use a .ledger file');
+  const log = paths.find((path) => path.endsWith('.ledger'));
+  if (log !== undefined && paths.length > 1) throw new UsageError(`${log}: only recordings are merged; a log takes several by \`import\``);
+  if (paths.filter((path) => path === '-').length > 1) throw new UsageError('-: stdin can be named once');
+  if (log !== undefined && options.follow) throw new UsageError(`--follow ${log}: only a recording is followed`);
+  const source = log !== undefined ? await openLog(log) : await openFiles(paths, options);
   return {
     ...source,
     read: async (consume) => {
@@ -54,22 +67,40 @@ function nothingFound(summary: ReadSummary): void {
   summary.problems.add('no-events', summary.source, message, hint);
 }
 
-async function openFile(path: string, quiet: boolean): Promise<Source> {
-  const recording = await openRecording(path);
+async function openFiles(paths: readonly string[], { quiet, follow }: OpenOptions): Promise<Source> {
+  const recording = await openRecordings(paths, follow === true);
   return {
     summary: recording.summary,
     interned: recording.interned,
+    live: recording.live,
     read: async (consume) => {
-      const progress = quiet ? undefined : await progressLine(recording.summary, recording.sizeBytes);
+      const progress = quiet || follow ? undefined : await progressLine(recording.summary, recording.sizeBytes);
+      // ^C ends what may never end by itself; the summary follows.
+      const stop = (): void => recording.stop();
+      if (recording.live) process.once('SIGINT', stop).once('SIGTERM', stop);
       try {
         await readAll(recording, consume, progress?.update);
       } finally {
+        process.off('SIGINT', stop).off('SIGTERM', stop);
         progress?.stop();
         recording.close();
       }
     },
     close: async () => recording.close(),
   };
+}
+
+async function openRecordings(paths: readonly string[], follow: boolean): Promise<Recording> {
+  if (paths.length === 1) return openRecording(paths[0], { follow });
+  const interned = createInterned();
+  const opened: Recording[] = [];
+  try {
+    for (const path of paths) opened.push(await openRecording(path, { follow, interned }));
+  } catch (error) {
+    for (const recording of opened) recording.close();
+    throw error;
+  }
+  return mergeRecordings(opened, interned);
 }
 
 async function openLog(path: string): Promise<Source> {
@@ -91,6 +122,7 @@ async function openLog(path: string): Promise<Source> {
   return {
     summary,
     interned,
+    live: false,
     read: async (consume) => {
       await log.read(1, Infinity, interned, (b) => {
         summary.events += b.length;

@@ -31,11 +31,13 @@ export const HAS = {
 export interface Interned {
   readonly addresses: AddressTable;
   readonly strings: StringTable;
+  /** Names of the recordings that were merged, by the numbers in `EventBatch.recording`; empty for a single one. */
+  readonly recordings: string[];
 }
 
 /** Returns empty tables for one source. */
 export function createInterned(): Interned {
-  return { addresses: new AddressTable(), strings: new StringTable() };
+  return { addresses: new AddressTable(), strings: new StringTable(), recordings: [] };
 }
 
 /**
@@ -78,6 +80,8 @@ export class EventBatch {
   readonly cookieLo = new Uint32Array(BATCH_CAPACITY * 3);
   readonly cookieHi = new Uint32Array(BATCH_CAPACITY * 3);
   readonly cookieKind = new Uint32Array(BATCH_CAPACITY * 3);
+  /** Which of several merged recordings the row is of. */
+  readonly recording = new Uint8Array(BATCH_CAPACITY);
 
   constructor(interned: Interned) {
     this.interned = interned;
@@ -97,6 +101,18 @@ export class EventBatch {
     return i;
   }
 
+  /** Appends rows `from` (inclusive) to `to` (exclusive) of a batch of the same `Interned`; there must be room. */
+  copyRows(source: EventBatch, from: number, to: number): void {
+    const count = to - from;
+    for (const name of COLUMN_NAMES) {
+      const column = this[name];
+      const per = column.length / BATCH_CAPACITY;
+      if (count === 1 && per === 1) column[this.length] = source[name][from];
+      else column.set(source[name].subarray(from * per, to * per) as never, this.length * per);
+    }
+    this.length += count;
+  }
+
   get isFull(): boolean {
     return this.length === BATCH_CAPACITY;
   }
@@ -107,3 +123,6 @@ export class EventBatch {
     this.length = 0;
   }
 }
+
+type ColumnName = { [K in keyof EventBatch]: EventBatch[K] extends Uint8Array | Uint32Array | Int32Array | Float64Array ? K : never }[keyof EventBatch];
+const COLUMN_NAMES = Object.entries(new EventBatch(createInterned())).flatMap(([name, value]) => (ArrayBuffer.isView(value) ? [name as ColumnName] : []));

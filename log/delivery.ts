@@ -6,7 +6,6 @@ import { BATCH_CAPACITY, createInterned, EventBatch, type Interned } from '../ev
 import { UnreadableError } from '../events/problem.ts';
 import { decodeBlock } from './block.ts';
 import { LINK, pointAfter, whyBroken, type ChainPoint, type Link } from './chain.ts';
-import { COLUMNS } from './columns.ts';
 import type { Consume, Verification } from './event-log.ts';
 
 const DAMAGE_HINT = '`iommu-ledger verify` names the first bad position; take the log from a backup, or import its recordings into a new one';
@@ -39,7 +38,7 @@ export function deliver(
       whole ??= new EventBatch(interned);
       whole.length = 0;
       decode(name, link, whole);
-      copyRows(whole, skip, keep, batch);
+      batch.copyRows(whole, skip, keep);
     }
     if (point.position >= last) break;
   }
@@ -76,12 +75,6 @@ export function verifyChain(links: Iterable<Link>, head: ChainPoint, start: Chai
   if (point.links > head.links || point.position !== head.position) return bad('the log holds more than its head says');
   if (Buffer.compare(point.hash, head.hash) !== 0) return bad('the last hash is not the one the head says');
   return { ok: true, events: point.position, head: head.position, firstBad: null };
-}
-
-/** Appends rows `from` (inclusive) to `to` (exclusive) of a batch to another one of the same `Interned` that has room. */
-export function copyRows(source: EventBatch, from: number, to: number, target: EventBatch): void {
-  for (const { name, per } of COLUMNS) target[name].set(source[name].subarray(from * per, to * per) as never, target.length * per);
-  target.length += to - from;
 }
 
 function lend(batch: EventBatch, consume: Consume): void {

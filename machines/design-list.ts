@@ -3,6 +3,7 @@
  * Source: CONTRACT "Designs"; KERNEL.md 1.
  */
 import type { Design } from './design.ts';
+import type { DesignId } from './designs/struct-layouts.ts';
 import { cookieType } from './designs/cookie-type.ts';
 import { privateDataOwnerGuard } from './designs/private-data-owner-guard.ts';
 import { privateDataOwnerV2 } from './designs/private-data-owner-v2.ts';
@@ -47,4 +48,14 @@ export function designFromEvidence(evidence: Evidence): { design: string; why: s
   if (fields.has('ctype')) return { design: 'v7.3', why: 'its words have a cookie_type field, and no kernel release says older' };
   if (fields.has('cktype')) return { design: 'v6.12', why: 'its cookies have a type member (iova_cookie->type)' };
   return undefined;
+}
+
+/**
+ * Returns the design that has these members in `struct iommu_domain`, by their offsets. Without CONFIG_IRQ_MSI_IOMMU there is no
+ * `sw_msi`: then the place of `iommufd_hwpt` tells. Source: KERNEL.md 2.
+ */
+export function designOfMembers(offsets: ReadonlyMap<string, number>): DesignId {
+  if (offsets.has('cookie_type')) return offsets.has('is_iommupt') ? 'v7.3' : 'cookie-type';
+  if (offsets.has('private_data_owner')) return offsets.get('iova_cookie') === offsets.get('iommufd_hwpt') ? 'private-data-owner-v2' : 'private-data-owner';
+  return offsets.has('sw_msi') || offsets.has('iommufd_hwpt') ? 'sw-msi' : 'v6.12';
 }

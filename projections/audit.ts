@@ -21,6 +21,7 @@ import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines
 import { Attachments, type AttachmentsSnapshot } from './attachments.ts';
 import type { AuditState } from './audit-state.ts';
 import { Findings, type Checked, type Details, type Finding } from './finding.ts';
+import { Gaps, type GapsSnapshot } from './gaps.ts';
 import { GroupCheck } from './group-check.ts';
 import { Incarnations, type IncarnationsSnapshot } from './incarnations.ts';
 import { MsiCheck, type MsiCheckSnapshot } from './msi-check.ts';
@@ -51,6 +52,7 @@ export interface AuditSnapshot {
   readonly incarnations: IncarnationsSnapshot;
   readonly attachments: AttachmentsSnapshot;
   readonly msi: MsiCheckSnapshot;
+  readonly gaps: GapsSnapshot;
   readonly started: number;
   readonly lastOnCpu: readonly number[];
   readonly withdrawn: number;
@@ -70,6 +72,7 @@ export class Audit implements AuditState {
   readonly findings = new Findings();
   readonly checked: Checked = { errno: 0, words: 0, iovas: 0, addresses: 0 };
   readonly attachments = new Attachments();
+  readonly gaps = new Gaps();
   readonly incarnations: Incarnations;
   readonly table: TransitionTable;
   private readonly words: WordCheck;
@@ -112,11 +115,14 @@ export class Audit implements AuditState {
   apply(b: EventBatch, upTo: number = Infinity): void {
     this.batch = b;
     const n = Math.min(b.length, upTo - b.position + 1);
+    this.gaps.begin(b);
     for (let i = 0; i < n; i++) {
       this.row = i;
       if (b.present[i] & HAS.cpu && b.cpu[i] < CPUS && b.kind[i] !== KIND.events_lost) this.lastOnCpu[b.cpu[i]] = b.position + i;
       switch (b.kind[i]) {
         case KIND.recording_started:
+          // Between two recordings nothing was seen.
+          if (this.started !== 0) this.forget(b, i);
           this.started = b.position + i;
           this.lastOnCpu.length = 0;
           this.incarnations.probed = true;
@@ -142,6 +148,7 @@ export class Audit implements AuditState {
           this.domainEvent(b, i);
       }
     }
+    this.gaps.end(b, n);
   }
 
   /** Forgets domains freed long ago (see `Incarnations.evict`); call between batches. Returns their address numbers. */
@@ -157,7 +164,7 @@ export class Audit implements AuditState {
       design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen, unmapsSeen: this.unmapsSeen, held: [...this.held],
       rows: this.rows.snapshot(this.incarnations.size), incarnations: this.incarnations.snapshot(),
       attachments: this.attachments.snapshot(), msi: this.msi.snapshot(),
-      started: this.started, lastOnCpu: [...this.lastOnCpu], withdrawn: this.findings.withdrawn,
+      gaps: this.gaps.snapshot(), started: this.started, lastOnCpu: [...this.lastOnCpu], withdrawn: this.findings.withdrawn,
       findings: [...this.findings.list], count: this.findings.count, summary: { ...this.findings.summary }, checked: { ...this.checked },
       addressesLo: addresses.lo.slice(0, addresses.size), addressesHi: addresses.hi.slice(0, addresses.size), strings: [...strings.values],
     };
@@ -176,6 +183,7 @@ export class Audit implements AuditState {
     audit.rows.restore(s.rows);
     audit.attachments.restore(s.attachments);
     audit.msi.restore(s.msi);
+    audit.gaps.restore(s.gaps);
     audit.started = s.started;
     audit.lastOnCpu.push(...s.lastOnCpu);
     audit.findings.withdrawn = s.withdrawn;
@@ -432,16 +440,33 @@ export class Audit implements AuditState {
 
   // ── gaps ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** How many living domains have an owner that nothing has shown. */
+  get unknown(): number {
+    let count = 0;
+    for (let d = 0; d < this.incarnations.size; d++) if (this.incarnations.born[d] !== 0 && this.rows.state[d] === STATE.unknown) count++;
+    return count;
+  }
+
   private gap(b: EventBatch, i: number): void {
-    const { incarnations, rows } = this;
     // The loss lies anywhere since the last event of that CPU, but is marked only here.
     const cpu = b.present[i] & HAS.cpu ? b.cpu[i] : NONE;
+    const { withdrawn } = this.findings;
     if (cpu !== NONE) this.findings.withdraw(Math.max(this.lastOnCpu[cpu] ?? 0, this.started));
+    this.gaps.add(b, i, this.forget(b, i), this.findings.withdrawn - withdrawn);
+  }
+
+  /** Makes unknown whatever may have changed unseen; returns how many domains lost a known owner. */
+  private forget(b: EventBatch, i: number): number {
+    const { incarnations, rows } = this;
+    let known = 0;
     for (let d = 0; d < incarnations.size; d++) {
-      if (incarnations.born[d] !== 0 && rows.state[d] !== STATE.freed) step(this.table, rows, d, GAP, b, i, this.own);
+      if (incarnations.born[d] === 0 || rows.state[d] === STATE.freed) continue;
+      if (rows.state[d] !== STATE.unknown) known++;
+      step(this.table, rows, d, GAP, b, i, this.own);
     }
     incarnations.gap();
     this.attachments.forget();
     this.msi.forget();
+    return known;
   }
 }

@@ -18,6 +18,8 @@ export interface Finding {
   readonly generation: number | null;
   readonly position: number;
   readonly line: number | null;
+  /** Which of several merged recordings the line is of, or null. */
+  readonly recording: string | null;
   readonly time: string | null;
   readonly cpu: number | null;
   readonly task: string | null;
@@ -84,6 +86,7 @@ export class Findings {
       generation: details.generation ?? null,
       position: b.position + i,
       line: present & HAS.line ? b.line[i] : null,
+      recording: b.interned.recordings[b.recording[i]] ?? null,
       time: present & HAS.time ? renderTime(b.sec[i], b.nsec[i], b.digits[i]) : null,
       cpu: present & HAS.cpu ? b.cpu[i] : null,
       task: present & HAS.task ? strings.values[b.task[i]] : null,

@@ -99,7 +99,7 @@ export async function openRecording(path: string, { follow = false, interned = c
       sizeBytes: source.sizeBytes,
       live: source.live,
       get position() {
-        return source.position;
+        return reader.position ?? source.position;
       },
       begin: (consume) => reader.begin(consume),
       step: async () => {

@@ -20,6 +20,13 @@ export class ProblemList {
     if (n <= KEPT_PER_CODE) this.first.push({ code, where, message, hint });
   }
 
+  /** Adds the problems of another list. */
+  merge(other: ProblemList): void {
+    this.count += other.count;
+    this.first.push(...other.first);
+    for (const [code, n] of other.counts) this.counts.set(code, (this.counts.get(code) ?? 0) + n);
+  }
+
   /** How many problems of each code there are, in order of appearance. */
   byCode(): ReadonlyMap<string, number> {
     return this.counts;

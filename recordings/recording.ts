@@ -26,6 +26,8 @@ export interface ReadSummary {
 
 /** A reader of one format: `begin` once, then `step` until it gives false. */
 export interface Reader {
+  /** Bytes of the file that are done with, where the reader does not take them in order. */
+  readonly position?: number;
   begin(consume: (batch: EventBatch) => void): void;
   /** Takes what the source has next and hands over the events it made; false at the end. */
   step(): boolean | Promise<boolean>;

@@ -48,7 +48,7 @@ export class RingBuffer {
   lost = 0;
   /** Pages that did not follow the format. */
   damaged = 0;
-  private readonly pages: PageSource;
+  readonly pages: PageSource;
   private readonly layout: PageLayout;
   private readonly littleEndian: boolean;
   private readonly shift: { readonly lo: number; readonly hi: number };

@@ -51,7 +51,6 @@ class TraceDat implements Reader {
   /** Records of interest by event id. */
   private readonly records: (ProbeRecord | undefined)[] = [];
   private readonly cpus: RingBuffer[] = [];
-  private readonly pages: PageSource[] = [];
   private readonly tasks = new Map<number, number>();
   private readonly counting: boolean;
   private cpu!: RingBuffer;
@@ -89,6 +88,10 @@ class TraceDat implements Reader {
     return found;
   }
 
+  get position(): number {
+    return this.access.sizeBytes - this.cpus.reduce((left, cpu) => left + cpu.pages.left, 0);
+  }
+
   begin(consume: (batch: EventBatch) => void): void {
     const { file, out } = this;
     out.begin(consume);
@@ -98,9 +101,8 @@ class TraceDat implements Reader {
     for (const data of file.cpus) {
       const pages = new PageSource(this.access, data, file.pageSize, file.compression, file.littleEndian);
       const cpu = new RingBuffer(data.cpu, pages, layout, file.littleEndian, { lo: Number(shift & 0xffffffffn), hi: Number(shift >> 32n) });
-      this.pages.push(pages);
       if (cpu.next()) this.cpus.push(cpu);
-      else this.ended(cpu, pages);
+      else this.ended(cpu);
     }
     // What was overwritten before anyone read it lies before the first record, unless the pages themselves say where.
     if (!this.cpus.some(({ lost }) => lost !== 0)) for (const cpu of this.cpus) cpu.lost = file.overruns.get(cpu.cpu) ?? 0;
@@ -128,17 +130,17 @@ class TraceDat implements Reader {
       earlier = n < first;
     }
     this.cpu = cpu;
-    do {
+    for (let n = left; n > 0; n--) {
+      // Of equal times the CPU with the lower number comes first, as the kernel merges them.
+      if (n < left && other !== null && (earlier ? !before(cpu, other) : before(other, cpu))) return n;
       if (cpu.lost !== 0) this.lost(cpu);
       this.record(cpu);
-      if (!cpu.next()) {
-        cpus.splice(first, 1);
-        this.ended(cpu, this.pages.find((pages) => pages.view === cpu.view) ?? null);
-        return left - 1;
-      }
-      // Of equal times the CPU with the lower number comes first, as the kernel merges them.
-    } while (--left > 0 && (other === null || (earlier ? before(cpu, other) : !before(other, cpu))));
-    return left;
+      if (cpu.next()) continue;
+      cpus.splice(first, 1);
+      this.ended(cpu);
+      return n - 1;
+    }
+    return 0;
   }
 
   private record(cpu: RingBuffer): void {
@@ -249,9 +251,9 @@ class TraceDat implements Reader {
   }
 
   /** A CPU has no more records: tells what was wrong with its pages. */
-  private ended(cpu: RingBuffer, pages: PageSource | null): void {
+  private ended(cpu: RingBuffer): void {
     if (cpu.damaged > 0) this.problem('damaged-page', `CPU ${cpu.cpu}: ${cpu.damaged} ${cpu.damaged === 1 ? 'page does' : 'pages do'} not follow the ring-buffer format`, 'copy the file again; what could be read was used');
-    const damage = pages?.damaged ?? null;
+    const damage = cpu.pages.damaged;
     if (damage !== null) this.problem('cut-off', `CPU ${cpu.cpu}: ${damage}`, 'copy the whole file again; what is there was used');
     if (cpu.lost !== 0) this.lost(cpu);
   }

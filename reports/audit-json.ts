@@ -14,6 +14,7 @@ export function auditJson(summary: ReadSummary, audit: Audit): string {
     domains: audit.incarnations.count,
     checked: audit.checked,
     summary: audit.findings.summary,
+    ...(audit.gaps.count > 0 && { gaps: audit.gaps.list, unknown_domains: audit.unknown }),
     findings: audit.findings.sorted(),
     ...(audit.findings.count > audit.findings.list.length && { unlisted: audit.findings.count - audit.findings.list.length }),
   };

@@ -4,6 +4,7 @@
 import { escapeText } from '../events/problem.ts';
 import type { Audit } from '../projections/audit.ts';
 import type { Finding } from '../projections/finding.ts';
+import type { Gap } from '../projections/gaps.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 import { errnoText } from '../machines/states.ts';
 import { fold, plural, taskText } from './text.ts';
@@ -11,8 +12,11 @@ import { fold, plural, taskText } from './text.ts';
 /** Findings shown one by one; the rest is counted. */
 const SHOWN = 1000;
 
-/** Returns the report, ending in a newline. */
-export function auditText(s: ReadSummary, audit: Audit, why: string): string {
+/** Gaps shown one by one; the rest is counted. */
+const GAPS_SHOWN = 8;
+
+/** Returns the report, ending in a newline. `shown`: the findings have been printed as they came. */
+export function auditText(s: ReadSummary, audit: Audit, why: string, shown = false): string {
   const { findings, checked } = audit;
   const out: string[] = [];
   const field = (name: string, value: string): void => void out.push(fold(value, ' '.repeat(11)).replace(/^ {11}/, name.padEnd(11)));
@@ -27,25 +31,43 @@ export function auditText(s: ReadSummary, audit: Audit, why: string): string {
     ...(s.problems.count > 0 ? [plural(s.problems.count, 'problem')] : []),
   ].join(', '));
   if (s.from !== null) field('time', `${s.from} .. ${s.to} s`);
-  if (s.lost > 0) field('lost', `${plural(s.lost, 'event')}: owners are unknown after a loss until they are observed again; what happened inside it is not judged${findings.withdrawn > 0 ? `; ${plural(findings.withdrawn, 'finding')} near it taken back` : ''}`);
+  if (audit.gaps.count > 0) {
+    const { list, count } = audit.gaps;
+    field('lost', `${plural(s.lost, 'event')} in ${plural(count, 'gap')}: owners are unknown after a gap until they are observed again; what happened inside it is not judged`);
+    for (const gap of list.slice(0, GAPS_SHOWN)) field('', gapText(gap));
+    if (count > GAPS_SHOWN) field('', `… and ${plural(count - GAPS_SHOWN, 'more gap')}`);
+    field('', `${audit.unknown} of the domains have an unknown owner at the end${findings.withdrawn > 0 ? `; ${plural(findings.withdrawn, 'finding')} near a gap taken back` : ''}`);
+  }
   field('domains', String(audit.incarnations.count));
   field('checked', `${plural(checked.errno, 'errno')}, ${plural(checked.words, 'word')}, ${plural(checked.iovas, 'MSI IOVA')}, ${plural(checked.addresses, 'programmed address').replace(/addresss$/, 'addresses')}`);
   if (audit.own && checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
     field('', 'nothing could be compared: no finding means nothing here');
   }
   out.push('');
-  const list = findings.sorted();
+  const list = shown ? [] : findings.sorted();
   for (const f of list.slice(0, SHOWN)) out.push(findingText(f), '');
-  if (findings.count > Math.min(SHOWN, list.length)) out.push(`… and ${findings.count - Math.min(SHOWN, list.length)} more (--format json lists them)`, '');
+  if (!shown && findings.count > Math.min(SHOWN, list.length)) out.push(`… and ${findings.count - Math.min(SHOWN, list.length)} more (--format json lists them)`, '');
   const { critical, error, warning, info } = findings.summary;
   out.push(`${critical} critical, ${plural(error, 'error')}, ${plural(warning, 'warning')}, ${info} info`);
   return `${out.join('\n')}\n`;
 }
 
+/** Where a gap is and what it hides. */
+function gapText(gap: Gap): string {
+  const when = gap.from === null ? `before ${gap.to ?? 'the first event'}` : gap.to === null ? `after ${gap.from}` : `${gap.from} .. ${gap.to}`;
+  return [
+    gap.count === 0 ? 'an unknown number' : String(gap.count),
+    gap.cpu === null ? '' : `on CPU ${gap.cpu}`,
+    when,
+    gap.line === null ? '' : `(line ${gap.line})`,
+    gap.domains > 0 ? `hides ${plural(gap.domains, 'owner')}` : '',
+  ].filter(Boolean).join(' ');
+}
+
 /** Returns one finding as a block of lines. */
 export function findingText(f: Finding): string {
   const out: string[] = [];
-  const where = [f.line === null ? null : `line ${f.line}`, `event ${f.position}`].filter(Boolean).join(', ');
+  const where = [f.line === null ? null : `line ${f.line}`, f.recording === null ? null : escapeText(f.recording), `event ${f.position}`].filter(Boolean).join(', ');
   out.push(`${f.severity === 'info' ? 'info' : f.severity.toUpperCase()} ${f.rule} (${where})`);
   const errno = f.observed['errno'];
   const call = `${f.event}()${typeof errno === 'number' ? ` = ${errnoText(errno)}` : ''}`;

@@ -100,8 +100,8 @@ function extraction({ name, bitOffset = 0, bitSize = 32 }: LayoutMember): string
   return `  ${name.padEnd(18)} = word ${bitOffset === 0 ? `& 0x${(2 ** bitSize - 1).toString(16)}` : `>> ${bitOffset}`}`;
 }
 
-/** Returns the table of words below the struct, and which owner a narrow field could not hold. */
-function wordLines(design: DesignId, arch: Arch, options: LayoutOptions): string[] {
+/** Returns the lines of the table of words below the struct, and which owner a narrow field could not hold. */
+export function wordLines(design: DesignId, arch: Arch, options: LayoutOptions): string[] {
   const little = ARCH_ENDIAN[arch] === 'little';
   const { members } = layoutOf(design, arch, options);
   const bitfields = members.filter(({ bitSize }) => bitSize !== undefined);
@@ -133,21 +133,23 @@ function wordLines(design: DesignId, arch: Arch, options: LayoutOptions): string
  * Shape: at most 80 columns, tabs of 8, ends with a newline. Errors: as `layoutOf`.
  */
 export function renderLayout(design: DesignId, arch: Arch, options: LayoutOptions = {}): string {
-  const placed = placeDomain(design, arch, options);
-  const endian = ARCH_ENDIAN[arch];
   const conditional = structOf(design).members.some((member) => member.kind === 'field' && member.config !== undefined);
   const config = conditional ? `, CONFIG_IRQ_MSI_IOMMU=${options.irqMsiIommu === false ? 'n' : 'y'}` : '';
+  const head = `${design}, ${arch} (${ARCH_ENDIAN[arch]}-endian)${config}`;
+  return [...structLines(head, placeDomain(design, arch, options), arch), '', ...wordLines(design, arch, options), ''].join('\n');
+}
+
+/** Returns the lines of `struct iommu_domain` as it was placed, with pahole's totals; `head` is the comment above it. */
+export function structLines(head: string, placed: PlacedStruct, arch: Arch): string[] {
+  const endian = ARCH_ENDIAN[arch];
   const fromTop = endian === 'big' && placed.members.some(({ bits }) => bits !== undefined);
   return [
-    `/* ${design}, ${arch} (${endian}-endian)${config} */`,
+    `/* ${head} */`,
     ...(fromTop ? ['/* bits are counted from the most significant one, as in BTF */'] : []),
     'struct iommu_domain {',
     ...memberLines(placed, '\t', endian, CACHE_LINE[arch], { line: 0 }),
     '',
     ...totals(placed, CACHE_LINE[arch]),
     '};',
-    '',
-    ...wordLines(design, arch, options),
-    '',
-  ].join('\n');
+  ];
 }

@@ -32,7 +32,7 @@ beforeAll(() => {
 async function importHarmsNothing(name: string): Promise<void> {
   const before = readFileSync(LOG);
   const log = openLedger(LOG, { write: true });
-  await expect(openSource(join(directory, name), true).then((source) => importRecording(log, source.read))).rejects.toThrow(UnreadableError);
+  await expect(openSource([join(directory, name)], { quiet: true }).then((source) => importRecording(log, source.read))).rejects.toThrow(UnreadableError);
   expect(await log.verify()).toMatchObject({ ok: true, firstBad: null });
   await log.close();
   expect(readFileSync(LOG).equals(before)).toBe(true);

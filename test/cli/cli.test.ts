@@ -146,7 +146,7 @@ describe('a wrong command line is one line that ends in "see --help"', () => {
     [['--bogus'], "unknown option '--bogus'"],
     [['audit', HEALTHY, '--bogus'], "unknown option '--bogus'"],
     [['audit'], "missing required argument 'source'"],
-    [['audit', 'a', 'b'], "too many arguments for 'audit'. Expected 1 argument but got 2: a, b"],
+    [['verify', 'a', 'b'], "too many arguments for 'audit'. Expected 1 argument but got 2: a, b"],
     [['audit', HEALTHY, '--design'], "option '--design <id>' argument missing"],
     [['audit', HEALTHY, '--format', 'xml'], '--format xml: audit prints text, json'],
     [['audit', HEALTHY, '--fail-on', 'fatal'], '--fail-on fatal: one of critical, error, warning, info, never'],

@@ -1,13 +1,15 @@
 /** `iommu-ledger layout`: the JSON of the contract, text that a kernel developer can paste, and refused command lines. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UsageError } from '../../cli/io.ts';
 import { addLayoutCommand } from '../../cli/layout.ts';
+import { UnreadableError } from '../../events/problem.ts';
 import { designIds } from '../../machines/designs/struct-layouts.ts';
 import { ARCH_ENDIAN, layoutOf } from '../../projections/domain-struct.ts';
+import { BTF_72, buildBtf } from '../btf-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'iommu-ledger-layout-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -124,5 +126,54 @@ describe('usage', () => {
     const help = program.commands[0].helpInformation().replace(/\s+/g, ' ');
     for (const design of designIds()) expect(help).toContain(design);
     expect(help).toContain('(default: cookie-type)');
+  });
+});
+
+describe('layout --btf', () => {
+  test('is where that kernel has its members, and whose design it is', () => {
+    const printed = JSON.parse(layout('--btf', BTF_72, '--format', 'json')) as Record<string, unknown>;
+    expect(printed).toEqual({ schema: 'iommu-ledger/layout/1', design: 'v7.3', arch: 'arm64', ...layoutOf('v7.3', 'arm64') });
+  });
+
+  // What BTF has not: how the source spells a type, and names of parameters.
+  const members = (text: string): string[] => [...text.matchAll(/(\w+(?::\d+)?);\s+\/\*\s+(\d+(?::\s*\d+)?)\s+(\d+)/g)].map(([, name, offset, size]) => `${name} ${offset} ${size}`);
+
+  test('text has the struct and the words of the design laid out by its declaration', () => {
+    const text = layout('--btf', BTF_72);
+    const design = layout('--design', 'v7.3', '--arch', 'arm64');
+    expect(members(text)).toEqual(members(design));
+    expect(text.split('\n\n').slice(-2)).toEqual(design.split('\n\n').slice(-2));
+    expect(text.match(/\/\* (size|sum|padd|last).*/g)).toEqual(design.match(/\/\* (size|sum|padd|last).*/g));
+    expect(text).toContain('int (*iopf_handler)(struct iopf_group *);');
+  });
+
+  test.each(['little', 'big'] as const)('bitfields, %s-endian', (endian) => {
+    const file = join(folder, 'hand.btf');
+    writeFileSync(file, buildBtf(endian, [
+      { kind: 1, name: 'unsigned int', sizeOrType: 4, more: [32] },
+      { kind: 2, sizeOrType: 1 },
+      { kind: 4, name: 'iommu_domain', sizeOrType: 24, vlen: 4, flag: true, more: ['type', 1, 30 << 24, 'private_data_owner', 1, (2 << 24) | 30, 'iova_cookie', 2, 64, 'iommufd_hwpt', 2, 128] },
+    ]));
+    expect(JSON.parse(layout('--btf', file, '--format', 'json'))).toMatchObject({ design: 'private-data-owner', arch: null, endian, size: 24 });
+    const arch = endian === 'little' ? 'arm64' : 's390x';
+    const text = layout('--btf', file, '--arch', arch);
+    expect(text).toContain(`private-data-owner, ${arch} (${endian}-endian)`);
+    const words = (text: string): string => text.slice(text.indexOf('The word'));
+    expect(words(text)).toBe(words(layout('--design', 'private-data-owner', '--arch', arch)));
+    expect(members(text).slice(0, 2)).toEqual(members(layout('--design', 'private-data-owner', '--arch', arch)).slice(0, 2));
+  });
+
+  test.each([
+    ['--design', ['--design', 'v7.3']],
+    ['--owner-bits', ['--owner-bits', '2']],
+    ['--no-irq-msi-iommu', ['--no-irq-msi-iommu']],
+    ['--arch s390x', ['--arch', 's390x']],
+  ])('%s is refused beside it', (_, args) => {
+    expect(() => layout('--btf', BTF_72, ...args)).toThrow(UsageError);
+  });
+
+  test('other files are refused', () => {
+    expect(() => layout('--btf', join(folder, 'nothing'))).toThrow(UnreadableError);
+    expect(() => layout('--btf', import.meta.filename)).toThrow(UnreadableError);
   });
 });

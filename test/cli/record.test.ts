@@ -43,6 +43,8 @@ describe('usage: status 2, nothing made', () => {
     ['a file', ['-o', PROBES, '--probes', PROBES, '--', 'true'], 'is not a directory'],
     ['no number', ['-o', out, '--buffer-size-kb', '-1', '--probes', PROBES, '--', 'true'], '--buffer-size-kb -1: not a whole number'],
     ['no such file', ['-o', out, '--probes', join(directory, 'no'), '--', 'true'], 'no such file'],
+    ['a kind that is none', ['-o', out, '--probe-type', 'x', '--', 'true'], '--probe-type x: not one of f, p'],
+    ['a kind and a file', ['-o', out, '--probe-type', 'f', '--probes', PROBES, '--', 'true'], 'the file says it'],
     ['a line that removes probes', ['-o', out, '--probes', bad, '--', 'true'], 'bad.txt:2: does not define a probe'],
   ])('%s', (_, args, says) => {
     const { status, stdout, stderr } = run(['record', ...args]);
