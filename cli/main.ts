@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
   probes: async () => (await import('./probes.ts')).addProbesCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,
+  record: async () => (await import('./record.ts')).addRecordCommand,
 };
 
 const ISSUES = 'this is a bug of iommu-ledger; please report it with the lines above and, if you can, the recording';
