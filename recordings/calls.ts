@@ -485,6 +485,8 @@ export class Calls {
     if (p.fn === FN.__iommu_attach_device && p.dev !== 0) this.attachSeen = true;
     if (p.fn === FN.__iommu_device_set_domain && task.lastAttachDevice === device && task.lastAttachDomain === domain) return true;
     const frame = this.frames.top(p, FN.__iommu_group_set_domain_internal);
+    // Where that function is inlined into some of its callers, only the device shows the group's next move.
+    if (frame && frame.group >= 0 && device !== 0) this.groupOfDevice.set(device, frame.group);
     const i = this.out.add(KIND.iommu_group_set_domain, p);
     this.batch.domain[i] = domain;
     this.out.group(i, p, frame ? frame.group : (this.groupOfDevice.get(device) ?? -1));
