@@ -57,9 +57,14 @@ export class EventOutput {
       break;
     }
     s.events += b.length;
-    s.missing = this.calls.coverage.missing();
     if (b.length > 0) this.consume(b);
     b.clear();
+  }
+
+  /** The recording is over. */
+  end(): void {
+    this.flush();
+    this.summary.missing = this.calls.coverage.missing();
   }
 
   /** Counts a problem at the line in hand. */

@@ -37,6 +37,8 @@ export function pageLayout(headerPage: string): PageLayout {
 /** Walks the records of one CPU. `next` moves to the first one and to each following one. */
 export class RingBuffer {
   readonly cpu: number;
+  /** Its place among the CPUs of the file. */
+  readonly order: number;
   /** The record in hand: `view` from `at`, `length` bytes; time in nanoseconds as two halves. */
   view: DataView;
   words: Uint32Array;
@@ -57,8 +59,9 @@ export class RingBuffer {
   private end = 0;
 
   /** `shift` is added to every time, modulo 2^64. */
-  constructor(cpu: number, pages: PageSource, layout: PageLayout, littleEndian: boolean, shift: { readonly lo: number; readonly hi: number }) {
+  constructor(cpu: number, order: number, pages: PageSource, layout: PageLayout, littleEndian: boolean, shift: { readonly lo: number; readonly hi: number }) {
     this.cpu = cpu;
+    this.order = order;
     this.pages = pages;
     this.layout = layout;
     this.littleEndian = littleEndian;

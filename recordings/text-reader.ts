@@ -48,7 +48,7 @@ export abstract class TextReader implements Reader {
     const n = await this.source.read(buffer.subarray(0, CHUNK_BYTES + MAX_LINE), kept);
     if (n === 0) {
       this.finish();
-      this.out.flush();
+      this.out.end();
       return false;
     }
     const end = kept + n;

@@ -100,51 +100,43 @@ class TraceDat implements Reader {
     const shift = BigInt.asUintN(64, file.offset);
     for (const data of file.cpus) {
       const pages = new PageSource(this.access, data, file.pageSize, file.compression, file.littleEndian);
-      const cpu = new RingBuffer(data.cpu, pages, layout, file.littleEndian, { lo: Number(shift & 0xffffffffn), hi: Number(shift >> 32n) });
+      const cpu = new RingBuffer(data.cpu, this.cpus.length, pages, layout, file.littleEndian, { lo: Number(shift & 0xffffffffn), hi: Number(shift >> 32n) });
       if (cpu.next()) this.cpus.push(cpu);
       else this.ended(cpu);
     }
+    this.cpus.sort((a, b) => (before(a, b) ? -1 : 1));
     // What was overwritten before anyone read it lies before the first record, unless the pages themselves say where.
     if (!this.cpus.some(({ lost }) => lost !== 0)) for (const cpu of this.cpus) cpu.lost = file.overruns.get(cpu.cpu) ?? 0;
   }
 
   step(): boolean {
-    for (let left = STEP; left > 0 && this.cpus.length > 0; ) left = this.run(left);
-    if (this.cpus.length > 0) return true;
-    this.out.flush();
+    const { cpus } = this;
+    for (let left = STEP; left > 0 && cpus.length > 0; left--) {
+      const cpu = cpus[0];
+      if (cpu.lost !== 0) this.lost(cpu);
+      this.record(cpu);
+      if (!cpu.next()) {
+        cpus.shift();
+        this.ended(cpu);
+        continue;
+      }
+      // The CPUs stay in the order of their next records.
+      let n = 0;
+      while (n + 1 < cpus.length && before(cpus[n + 1], cpu)) {
+        cpus[n] = cpus[n + 1];
+        n++;
+      }
+      cpus[n] = cpu;
+    }
+    if (cpus.length > 0) return true;
+    this.out.end();
     this.access.close();
     return false;
   }
 
-  /** Takes records of the earliest CPU up to the first record of any other one; returns how many may still be taken. */
-  private run(left: number): number {
-    const { cpus } = this;
-    let first = 0;
-    for (let n = 1; n < cpus.length; n++) if (before(cpus[n], cpus[first])) first = n;
-    const cpu = cpus[first];
-    let other: RingBuffer | null = null;
-    let earlier = false;
-    for (let n = 0; n < cpus.length; n++) {
-      if (n === first || (other !== null && !before(cpus[n], other))) continue;
-      other = cpus[n];
-      earlier = n < first;
-    }
-    this.cpu = cpu;
-    for (let n = left; n > 0; n--) {
-      // Of equal times the CPU with the lower number comes first, as the kernel merges them.
-      if (n < left && other !== null && (earlier ? !before(cpu, other) : before(other, cpu))) return n;
-      if (cpu.lost !== 0) this.lost(cpu);
-      this.record(cpu);
-      if (cpu.next()) continue;
-      cpus.splice(first, 1);
-      this.ended(cpu);
-      return n - 1;
-    }
-    return 0;
-  }
-
   private record(cpu: RingBuffer): void {
     const { summary, calls } = this.out;
+    this.cpu = cpu;
     summary.lines++;
     const { words, at, length } = cpu;
     const { low } = cpu.pages;
@@ -273,6 +265,8 @@ class TraceDat implements Reader {
   }
 }
 
+/** Of equal times the CPU that comes first in the file comes first, as the kernel merges them. */
 function before(a: RingBuffer, b: RingBuffer): boolean {
-  return a.timeHi < b.timeHi || (a.timeHi === b.timeHi && a.timeLo < b.timeLo);
+  if (a.timeHi !== b.timeHi) return a.timeHi < b.timeHi;
+  return a.timeLo < b.timeLo || (a.timeLo === b.timeLo && a.order < b.order);
 }

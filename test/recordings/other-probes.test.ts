@@ -3,7 +3,7 @@
  * in its line, whatever its name is; fields have C names and aliases; two probes may stand on one function.
  */
 import { describe, expect, test } from 'vitest';
-import { alive, auditText, eventsOf, traceText } from '../audit-file.ts';
+import { RECORDINGS, alive, auditFile, auditText, eventsOf, traceText } from '../audit-file.ts';
 
 const D = '0xffff0000046c9b20';
 
@@ -88,5 +88,27 @@ describe('probes that somebody else defined', () => {
     const a = await auditText(traceText(`${claim} ret=0`, `${claim} gid=7 ret=0`));
     expect(eventsOf(a)[0]).not.toHaveProperty('group');
     expect(eventsOf(a)[1]).toMatchObject({ type: 'iommu_group_claim_dma_owner', group: 7, owner: '0xffff000008697800' });
+  });
+});
+
+describe('fields that a probe lacks', () => {
+  test('are told with what they cost; the rest is judged', async () => {
+    const a = await auditText(traceText(
+      life[0],
+      `get: (iommu_get_msi_cookie+0x4/0xa0) domain=${D} type=0x1 cookie_type=0`,
+      `got: (vfio_iommu_type1_attach_group+0x8e0/0xee0 [vfio_iommu_type1] <- iommu_get_msi_cookie) domain=${D} type=0x1 cookie_type=2`,
+      `claim: (vfio_group_fops_unl_ioctl+0x1c/0x30 [vfio] <- iommu_group_claim_dma_owner) gid=3 owner=0xffff000002360180`,
+    ));
+    expect(a.summary.missing).toEqual([
+      { function: '__iommu_paging_domain_alloc_flags', fields: ['dev'], costs: 'which device it was is not known' },
+      { function: 'iommu_get_msi_cookie', fields: ['ret'], costs: 'its answer is not compared' },
+      { function: 'iommu_get_msi_cookie', fields: ['base'], costs: 'MSI IOVAs are not predicted' },
+      { function: 'iommu_group_claim_dma_owner', fields: ['ret'], costs: 'its answer is not compared' },
+    ]);
+    expect(a.audit.checked).toMatchObject({ errno: 1, words: 3 });
+  });
+
+  test('a recording with the definitions that are printed lacks none', async () => {
+    for (const name of ['own72n/iommufd', 'deb72/errors', 'pdo/iommufd', 'own612n/iommufd']) expect((await auditFile(`${RECORDINGS}/${name}.trace.txt`, { events: false })).summary.missing, name).toEqual([]);
   });
 });

@@ -38,7 +38,7 @@ async function readPages(endian: Endian, pages: readonly Buffer[], shift = { lo:
   const bytes = Buffer.concat(pages);
   const access = await RandomAccess.of(await ByteSource.open(fileOf(bytes)));
   const source = new PageSource(access, { cpu: 0, offset: 0, size: bytes.length, packed: false }, PAGE, 'none', endian === 'little');
-  const ring = new RingBuffer(0, source, pageLayout(''), endian === 'little', shift);
+  const ring = new RingBuffer(0, 0, source, pageLayout(''), endian === 'little', shift);
   const records: Read[] = [];
   while (ring.next()) {
     const words: number[] = [];
