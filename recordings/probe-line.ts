@@ -83,6 +83,29 @@ export class ProbeLine {
     this.lo[field] = lo;
     this.hi[field] = hi;
   }
+  /**
+   * Sets fields of a binary record from 32-bit words. `plan`: pairs of field and place, counted in words from `at`; 64-bit
+   * fields first, `wide` numbers of it, then 32-bit ones, a signed one as ~field. `low`: where a 64-bit number has its low half.
+   */
+  fill(plan: Int32Array, wide: number, words: Uint32Array, at: number, low: number): void {
+    const { lo, hi, stamp, now } = this;
+    let n = 0;
+    for (; n < wide; n += 2) {
+      const field = plan[n];
+      const w = at + plan[n + 1];
+      stamp[field] = now;
+      lo[field] = words[w + low];
+      hi[field] = words[w + 1 - low];
+    }
+    for (; n < plan.length; n += 2) {
+      const value = words[at + plan[n + 1]];
+      const sign = plan[n] >> 31;
+      const field = plan[n] ^ sign;
+      stamp[field] = now;
+      lo[field] = value;
+      hi[field] = (value >> 31) & sign;
+    }
+  }
   /** A signed 32-bit field, as `ret=-17`. */
   int(field: number): number {
     return this.lo[field] | 0;

@@ -6,9 +6,6 @@ import type { EventFormat, FormatField } from './event-format.ts';
 import { F, fieldTable, hashName, tracepointTable } from './probe-line.ts';
 import { functionOfEvent } from './probe-names.ts';
 
-/** How a field is read: in whole 32-bit words, byte by byte where it is small or lies across them, or as a string. */
-export const READ = { u64: 0, u32: 1, bytes8: 2, bytes4: 3, u16: 4, u8: 5, string: 6 } as const;
-
 /** One field that is used. Units: bytes from the beginning of the record. */
 export interface RecordField {
   readonly field: number;
@@ -29,8 +26,13 @@ export interface ProbeRecord {
   readonly functionAt: number;
   readonly callerAt: number;
   readonly fields: readonly RecordField[];
-  /** The same for the replay path: four numbers each, field, offset, `READ` and 1 for signed. */
+  /** Those that lie in whole 32-bit words, as `ProbeLine.fill` takes them; `wide` numbers of it are of 64-bit fields. */
   readonly plan: Int32Array;
+  readonly wide: number;
+  /** The others: small, or across two words. */
+  readonly odd: readonly RecordField[];
+  /** Where the string of the device is told, -1 for nowhere. */
+  readonly deviceAt: number;
   /** Bytes that a record must have. */
   readonly size: number;
   /** What was found for the function's address of the record before: most records repeat it. */
@@ -48,11 +50,17 @@ export function probeRecord(format: EventFormat): ProbeRecord | null {
   if (tracepoint < 0 && (ip === undefined || ip.size !== 8 || ip.offset % 4 !== 0)) return null;
   let fields = format.fields.flatMap((field) => used(field) ?? []);
   if (fields.some(({ field }) => field === F.ctype)) fields = fields.filter(({ field }) => field !== F.cookie);
+  const plain = fields.filter(({ field }) => field !== F.dev);
+  const wide = plain.filter(({ size, offset }) => size === 8 && offset % 4 === 0);
+  const narrow = plain.filter(({ size, offset }) => size === 4 && offset % 4 === 0);
   const back = func ? named('__probe_ret_ip') : undefined;
   const callerAt = back !== undefined && back.size === 8 && back.offset % 4 === 0 ? back.offset : -1;
   return {
     id: format.id, tracepoint, isReturn: func !== undefined, named: functionOfEvent(format.name), functionAt: ip?.offset ?? -1, callerAt, fields,
-    plan: Int32Array.from(fields.flatMap(({ field, offset, size, signed }) => [field, offset, readOf(field, offset, size), Number(signed)])),
+    plan: Int32Array.from([...wide, ...narrow].flatMap(({ field, offset, signed, size }) => [signed && size === 4 ? ~field : field, offset >>> 2])),
+    wide: wide.length * 2,
+    odd: plain.filter((field) => !wide.includes(field) && !narrow.includes(field)),
+    deviceAt: fields.find(({ field }) => field === F.dev)?.offset ?? -1,
     size: Math.max(8, (ip?.offset ?? -8) + 8, callerAt < 0 ? 0 : callerAt + 8, ...fields.map(({ offset, size }) => offset + size)),
     functionLo: 0, functionHi: 0, fn: -2,
   };
@@ -64,14 +72,4 @@ function used({ name, type, offset, size, signed }: FormatField): RecordField | 
   // Only the device is a string; its field holds where it lies.
   if ((field === F.dev) !== type.startsWith('__data_loc')) return null;
   return size === 1 || size === 2 || size === 4 || size === 8 ? { field, offset, size, signed } : null;
-}
-
-function readOf(field: number, offset: number, size: number): number {
-  if (field === F.dev) return READ.string;
-  switch (size) {
-    case 8: return offset % 4 === 0 ? READ.u64 : READ.bytes8;
-    case 4: return offset % 4 === 0 ? READ.u32 : READ.bytes4;
-    case 2: return READ.u16;
-    default: return READ.u8;
-  }
 }

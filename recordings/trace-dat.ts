@@ -13,7 +13,7 @@ import { PageSource } from './page-source.ts';
 import { F, FIELDS, LINE, ProbeLine, TP } from './probe-line.ts';
 import { RandomAccess } from './random-access.ts';
 import type { ReadSummary, Reader } from './recording.ts';
-import { READ, probeRecord, type ProbeRecord } from './probe-record.ts';
+import { probeRecord, type ProbeRecord } from './probe-record.ts';
 import { RingBuffer, pageLayout } from './ring-buffer.ts';
 import { Symbols } from './symbols.ts';
 import { readTraceDat, type TraceDatFile } from './trace-dat-file.ts';
@@ -176,39 +176,25 @@ class TraceDat implements Reader {
   }
 
   private fields(record: ProbeRecord, cpu: RingBuffer): void {
+    const { p } = this;
+    const { at } = cpu;
+    p.fill(record.plan, record.wide, cpu.words, at >>> 2, cpu.pages.low);
+    if (record.deviceAt >= 0) p.dev = this.device(cpu, cpu.view.getUint32(at + record.deviceAt, this.file.littleEndian));
+    if (record.odd.length > 0) this.oddFields(record, cpu);
+  }
+
+  private oddFields(record: ProbeRecord, cpu: RingBuffer): void {
     const { p, file: { littleEndian } } = this;
-    const { words, view, at } = cpu;
-    const { low } = cpu.pages;
-    const { plan } = record;
-    for (let n = 0; n < plan.length; n += 4) {
-      const field = plan[n];
-      const q = at + plan[n + 1];
-      switch (plan[n + 2]) {
-        case READ.u64:
-          p.set(field, words[(q >>> 2) + low], words[(q >>> 2) + 1 - low]);
-          break;
-        case READ.u32: {
-          const value = words[q >>> 2];
-          p.set(field, value, plan[n + 3] === 1 && value >= 0x80000000 ? 0xffffffff : 0);
-          break;
-        }
-        case READ.string:
-          p.dev = this.device(cpu, view.getUint32(q, littleEndian));
-          break;
-        case READ.bytes8:
-          p.set(field, view.getUint32(q + low * 4, littleEndian), view.getUint32(q + 4 - low * 4, littleEndian));
-          break;
-        case READ.bytes4: {
-          const value = view.getUint32(q, littleEndian);
-          p.set(field, value, plan[n + 3] === 1 && value >= 0x80000000 ? 0xffffffff : 0);
-          break;
-        }
-        case READ.u16:
-          p.set(field, view.getUint16(q, littleEndian), 0);
-          break;
-        default:
-          p.set(field, view.getUint8(q), 0);
+    const { view } = cpu;
+    for (const { field, offset, size, signed } of record.odd) {
+      const q = cpu.at + offset;
+      if (size === 8) {
+        const low = cpu.pages.low * 4;
+        p.set(field, view.getUint32(q + low, littleEndian), view.getUint32(q + 4 - low, littleEndian));
+        continue;
       }
+      const value = size === 4 ? view.getUint32(q, littleEndian) : size === 2 ? view.getUint16(q, littleEndian) : view.getUint8(q);
+      p.set(field, value, size === 4 && signed && value >= 0x80000000 ? 0xffffffff : 0);
     }
   }
 
