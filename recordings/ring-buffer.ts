@@ -109,8 +109,8 @@ export class RingBuffer {
           this.advance(delta);
           q += second;
         } else {
+          if (second < 4 || q + second > end) break;
           const length = (second - 4 + 3) & ~3;
-          if (second < 4 || q + 4 + length > end) break;
           this.advance(delta);
           this.at = q + 4;
           this.length = second - 4;
