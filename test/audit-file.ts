@@ -3,7 +3,7 @@
  * `iommu-ledger audit` does. The design is the recording's own unless one is named; `own` follows cli/source.ts.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -36,9 +36,8 @@ export interface AuditOptions {
   readonly events?: boolean;
 }
 
-/** Where this process puts its files; removed at its end. */
+/** Where this process puts its files; test/temporary-folder.ts removes it. */
 const folder = mkdtempSync(join(tmpdir(), 'iommu-ledger-test-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** Root of the recordings that belong to the tests. */
 export const RECORDINGS = join(import.meta.dirname, 'recordings');
