@@ -8,7 +8,7 @@ import { MAP } from './domain-context.ts';
 import { MSI_IOVA_BASE, MSI_IOVA_LENGTH, PROT_DMA_MSI, PROT_IOMMUFD_MSI } from './states.ts';
 
 /** A caller that is known by its address only. */
-const RAW = /^(?:0x)?[0-9a-f]{7,16}$/;
+const RAW = /^0x[0-9a-f]{1,16}$/;
 
 /** Returns the `MAP` kind of the iommu_map in row `i`; `caller` is '' where it is not known. */
 export function mapKind(caller: string, b: EventBatch, i: number): number {

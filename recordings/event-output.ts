@@ -41,10 +41,10 @@ export class EventOutput {
     }
   }
 
-  /** Counts lost events and tells the calls; `cpu` is -1 where no one says which. */
+  /** Counts lost events and tells the calls; `count` and `cpu` are -1 where no one says how many, or which. */
   lost(count: number, cpu: number): void {
-    this.summary.lost += count;
-    this.calls.lost(count, cpu, null);
+    this.summary.lost += count < 0 ? 1 : count;
+    this.calls.lost(Math.max(count, 0), cpu, null);
   }
 
   /** Hands over what the batch holds. */

@@ -23,6 +23,8 @@ const LOOSE = /^ *(?=[^ ])(.*?)-(\d{1,7}) +(?:\(([ \d-]+)\) +)?\[(\d+)\] +(?:([^
 const COLUMNS = new RegExp(LOOSE.source.replace('-', '(?<=^.{16})-'), 's');
 /** latency-format: comm cut to 8, cpu and flags in one word, microseconds since the first event. */
 const LATENCY = /^ *(?=[^ ])(.{1,16}?)-(\d{1,7}) +(\d{1,4})([^ \d][^ ]{3,6}) +(\d+)us[^ :]? ?: /s;
+/** The same of trace-cmd report -l, with the time in seconds. */
+const LATENCY_SECONDS = /^ *(?=[^ ])(.{1,16}?)-(\d{1,7}) +(\d{1,4})([^ \d][^ ]{3,6}) +(\d+)\.(\d{1,9}): +/s;
 const LOST = /^CPU:(\d+) \[LOST (\d+) EVENTS\]/;
 const LOST_UNCOUNTED = /^CPU:(\d+) \[(?:LOST EVENTS|EVENTS DROPPED)\]/;
 /** trace-cmd's. */
@@ -37,7 +39,7 @@ const HARMLESS = /^ => |^\s*$|^[^ ]{0,64}"\r?$|^cpus=\d+\r?$|^version = \d+\r?$|
 export function isFtraceText(head: Buffer): boolean {
   const text = head.toString('latin1', 0, Math.min(head.length, 1 << 16));
   if (text.startsWith('# tracer: ')) return true;
-  return text.split('\n', 200).some((line) => line.length < MAX_LINE && (LOOSE.test(line) || LATENCY.test(line) || LOST.test(line) || DROPPED.test(line)));
+  return text.split('\n', 200).some((line) => line.length < MAX_LINE && (LOOSE.test(line) || LATENCY.test(line) || LATENCY_SECONDS.test(line) || LOST.test(line) || DROPPED.test(line)));
 }
 
 /** Returns the kernel release where the header has it (latency-format only), or null. */
@@ -127,7 +129,7 @@ export class FtraceText extends TextReader {
       return -1;
     }
     if ((m = LOST.exec(text) ?? DROPPED.exec(text))) return this.lost(Number(m[2]), Number(m[1]));
-    if ((m = LOST_UNCOUNTED.exec(text))) return this.lost(1, Number(m[1]));
+    if ((m = LOST_UNCOUNTED.exec(text))) return this.lost(-1, Number(m[1]));
     if ((m = (buf[start + 16] === DASH ? COLUMNS.exec(text) : null) ?? LOOSE.exec(text))) {
       p.sec = Number(m[6]);
       p.nsec = Number((m[7] ?? '').padEnd(9, '0'));
@@ -138,6 +140,11 @@ export class FtraceText extends TextReader {
       p.sec = Math.floor(us / 1e6);
       p.nsec = (us % 1e6) * 1000;
       p.digits = 6;
+      p.cpu = Number(m[3]);
+    } else if ((m = LATENCY_SECONDS.exec(text))) {
+      p.sec = Number(m[5]);
+      p.nsec = Number(m[6].padEnd(9, '0'));
+      p.digits = m[6].length;
       p.cpu = Number(m[3]);
     } else {
       out.summary.ignored++;

@@ -37,6 +37,8 @@ interface Columns {
 function parse(line: string): Columns | null {
   const fixed = rest(line, 16);
   if (fixed) return { comm: line.slice(0, 16).trimStart(), rest: fixed, at: REST.lastIndex };
+  const bare = rest(line, 0); // -F without comm
+  if (bare) return { comm: '', rest: bare, at: REST.lastIndex };
   const comm = LOOSE.exec(line);
   if (!comm) return null;
   const loose = rest(line, comm[0].length - 1);

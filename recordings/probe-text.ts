@@ -18,6 +18,7 @@ const ZERO = 48;
 const COLON = 58;
 const EQUALS = 61;
 const LESS = 60;
+const UNDERSCORE = 95;
 const QUESTION = 63;
 
 /** What user space writes to trace_marker: free text, which may look like a probe's. */
@@ -32,6 +33,8 @@ const KEYS = (KNOWN_LIMIT + 1 + TRACEPOINTS.length) * KEYS_KEPT;
 /** A raw address, as "(func)" or "(func <- caller)". */
 const RAW = /^\(([0-9a-f]{7,16})(?: <- ([0-9a-f]{1,16}))?\)/;
 
+/** The same as fields. */
+const RAW_FIELDS = /^__probe_(ip|func)=[0-9a-f]{7,16}(?: __probe_ret_ip=([0-9a-f]{1,16}))?/;
 /** Stands for the caller where a return names none, as in bpftrace. */
 const UNKNOWN_CALLER = '?';
 
@@ -54,7 +57,9 @@ export class ProbeText {
   private readonly keyEnds = new Uint16Array(KEYS);
   private readonly keyField = new Int16Array(KEYS);
   private lastDevice = 0;
+  /** The caller of the line before, as its digits and as an address. */
   private lastCaller = 0;
+  private lastAddress = 0;
 
   constructor(p: ProbeLine, calls: Calls, strings: Interned['strings']) {
     this.p = p;
@@ -72,10 +77,13 @@ export class ProbeText {
     let h = 0;
     let q = name;
     while (buf[q] !== COLON && buf[q] > SPACE) h = hashByte(h, buf[q++]);
-    if (buf[q] !== COLON || buf[q + 1] !== SPACE) return false;
+    if (buf[q] !== COLON || buf[q + 1] !== SPACE) return buf[name] === PAREN && this.behindDifference(buf, name, lineEnd);
     const colon = q++;
     while (buf[q] === SPACE) q++; // trace-cmd report pads the name
-    if (buf[q] !== PAREN) return buf[q] === 73 && this.tracepoint(buf, h, colon - name, q, lineEnd);
+    if (buf[q] !== PAREN) {
+      if (buf[q] === 73) return this.tracepoint(buf, h, colon - name, q, lineEnd);
+      return buf[q] === UNDERSCORE && this.raw(buf, name, colon, q, lineEnd);
+    }
     const open = q + 1;
     const event = h;
     q = open;
@@ -110,10 +118,37 @@ export class ProbeText {
       this.closes[entry] = q - symbol;
     }
     if (raw && known & 1) {
-      p.caller = this.names.intern(buf, symbol + 4, q, this.lastCaller); // behind " <- "
-      this.lastCaller = p.caller;
+      const digits = this.names.intern(buf, symbol + 4, q, this.lastCaller); // behind " <- "
+      if (digits !== this.lastCaller) this.lastAddress = this.strings.intern(`0x${this.strings.values[digits]}`);
+      this.lastCaller = digits;
+      p.caller = this.lastAddress;
     }
     this.fields(buf, q + 1, lineEnd, entry === KNOWN_LIMIT ? KEYS : entry * KEYS_KEPT);
+    return true;
+  }
+
+  /** `trace-cmd report --ts-diff` puts "(+89)" before the name. */
+  private behindDifference(buf: Buffer, at: number, lineEnd: number): boolean {
+    let q = at;
+    while (q < lineEnd && buf[q] !== CLOSE) q++;
+    q++;
+    while (buf[q] === SPACE) q++;
+    return q < lineEnd && buf[q] !== PAREN && this.event(buf, q, lineEnd);
+  }
+
+  /** `trace-cmd report -R` prints the fields of a record as they are: "__probe_func=… __probe_ret_ip=… ret=0 …". */
+  private raw(buf: Buffer, name: number, colon: number, at: number, lineEnd: number): boolean {
+    const { p } = this;
+    const m = RAW_FIELDS.exec(buf.toString('latin1', at, Math.min(lineEnd, at + 96)));
+    const fn = m ? functionOfEvent(buf.toString('latin1', name, colon)) : -1;
+    const kind = m?.[1] === 'func' ? LINE.return : LINE.entry;
+    if (!m || fn < 0 || !this.calls.wants(fn, kind)) return false;
+    p.clear();
+    p.fn = fn;
+    p.kind = kind;
+    p.probe = 0;
+    if (m[2] !== undefined) p.caller = this.strings.intern(`0x${m[2]}`);
+    this.fields(buf, at + m[0].length, lineEnd, KEYS);
     return true;
   }
 
@@ -204,13 +239,27 @@ export class ProbeText {
         let value = 0;
         const first = q;
         for (; buf[q] >= ZERO && buf[q] <= 57; q++) value = value * 10 + buf[q] - ZERO;
-        if (q > first && buf[q] <= SPACE && value <= Number.MAX_SAFE_INTEGER) {
+        if (q > first && buf[q] <= SPACE && value > Number.MAX_SAFE_INTEGER) {
+          if (!negative && q - first <= 20) this.decimal(field, buf, first, q);
+        } else if (q > first && buf[q] <= SPACE) {
           if (negative) p.set(field, -value >>> 0, 0xffffffff);
           else p.set(field, value >>> 0, Math.floor(value / 0x100000000));
         }
         while (buf[q] > SPACE) q++;
       }
     }
+  }
+
+  /** Sets a field to a decimal of up to 64 bits, as `:u64` prints a pointer. */
+  private decimal(field: number, buf: Buffer, from: number, to: number): void {
+    let lo = 0;
+    let hi = 0;
+    for (let q = from; q < to; q++) {
+      lo = lo * 10 + buf[q] - ZERO;
+      hi = hi * 10 + Math.floor(lo / 0x100000000);
+      lo >>>= 0;
+    }
+    if (hi <= 0xffffffff) this.p.set(field, lo, hi);
   }
 
   /**

@@ -4,7 +4,7 @@
 import { fstatSync, read as readAsync, readSync } from 'node:fs';
 import { Readable, pipeline } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { UnreadableError } from '../events/problem.ts';
 
 /** How often a file that is followed is looked at. Units: milliseconds. */
@@ -63,24 +63,60 @@ export function unpackerFor(head: Buffer): ((read: (into: Buffer) => number | Pr
   const zstd = head.length > 4 && head.readUInt32LE(0) === 0xfd2fb528;
   if (!gzip && !zstd) return null;
   return (read, damaged) => {
+    // What has been read and not been unpacked yet: zstd stops at the end of a frame, and another one may follow.
+    let rest: Buffer[] = [];
+    let fed: Buffer[] = [];
+    let dropped = 0;
     async function* packed(): AsyncGenerator<Buffer> {
       for (;;) {
-        const chunk = Buffer.allocUnsafe(PACKED_CHUNK);
-        const n = await read(chunk);
-        if (n === 0) return;
-        yield chunk.subarray(0, n);
+        let chunk = rest.shift();
+        if (chunk === undefined) {
+          chunk = Buffer.allocUnsafe(PACKED_CHUNK);
+          const n = await read(chunk);
+          if (n === 0) return;
+          chunk = chunk.subarray(0, n);
+        }
+        while (fed.length > 0 && dropped + fed[0].length <= unpack.bytesWritten) dropped += fed.shift()!.length;
+        fed.push(chunk);
+        yield chunk;
       }
     }
-    const unpack = gzip ? createGunzip() : createZstdDecompress();
-    pipeline(Readable.from(packed()), unpack, () => {}); // its error arrives at the iterator
-    const chunks = unpack[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    let unpack: Gunzip | ZstdDecompress;
+    let chunks: AsyncIterator<Buffer>;
+    const start = (): void => {
+      unpack = gzip ? createGunzip() : createZstdDecompress();
+      pipeline(Readable.from(packed()), unpack, () => {}); // its error arrives at the iterator
+      chunks = unpack[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    };
+    /** Goes on behind the end of a frame; false where nothing follows. */
+    const again = async (): Promise<boolean> => {
+      if (gzip) return false; // its members are joined already
+      let taken = unpack.bytesWritten - dropped;
+      const left: Buffer[] = [];
+      for (const chunk of fed) {
+        if (taken < chunk.length) left.push(chunk.subarray(taken));
+        taken = Math.max(0, taken - chunk.length);
+      }
+      fed = [];
+      dropped = 0;
+      rest = [...left, ...rest];
+      if (rest.length === 0) {
+        const chunk = Buffer.allocUnsafe(PACKED_CHUNK);
+        const n = await read(chunk);
+        if (n === 0) return false;
+        rest = [chunk.subarray(0, n)];
+      }
+      start();
+      return true;
+    };
+    start();
     let left: Buffer = Buffer.alloc(0);
     return async (into, at, length) => {
       try {
         while (left.length === 0) {
           const { done, value } = await chunks.next();
-          if (done) return 0;
-          left = value;
+          if (!done) left = value;
+          else if (!(await again())) return 0;
         }
       } catch (error) {
         if (error instanceof UnreadableError) throw error;
