@@ -207,7 +207,7 @@ export function printProblems(summary: ReadSummary, quiet: boolean): void {
   }
   if (summary.lost > 0) {
     note(`lost events: ${summary.lost}`);
-    note('  hint: give the ring buffer more room (buffer_size_kb), or record fewer events');
+    if (!summary.problems.byCode().has('cut-off') && !summary.problems.byCode().has('damaged-page')) note('  hint: give the ring buffer more room (buffer_size_kb), or record fewer events');
   }
 }
 

@@ -3,7 +3,7 @@
  * the format. Files are read synchronously: a replay has nothing else to do. Pipes, and files that are followed, are awaited,
  * so that ^C is heard while nothing comes.
  */
-import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { UnreadableError } from '../events/problem.ts';
 import { PatientRead, fileRead, followedRead, pipeRead, unpackerFor, type RawRead } from './raw-read.ts';
 
@@ -11,6 +11,9 @@ import { PatientRead, fileRead, followedRead, pipeRead, unpackerFor, type RawRea
 export const CHUNK_BYTES = 1 << 20;
 /** A live source that is silent for so long is recognised by what it has given so far. Units: milliseconds. */
 const IDLE_MS = 300;
+/** How far a source that is no file is looked through for what is not in its first bytes. */
+const AHEAD_BYTES = 32 << 20;
+const OVERLAP_BYTES = 4096;
 /** Wrappings that are taken off: a .zst in a .gz, no more. */
 const MAX_PACKED = 2;
 
@@ -30,6 +33,7 @@ export class ByteSource {
   /** What ended the source before its end, or null. */
   damage: string | null = null;
   private raw: RawRead;
+  private patient: PatientRead | null = null;
   private headTaken = 0;
   private stopped = false;
   private wake: () => void = () => {};
@@ -96,6 +100,30 @@ export class ByteSource {
     });
   }
 
+  /**
+   * Shows `look` the first bytes and, until it gives true, what follows them; all of it is delivered by `read` all the same.
+   * A file is looked through to its end, anything else as far as it has come, up to `AHEAD_BYTES`.
+   */
+  async lookAhead(look: (bytes: Buffer) => boolean): Promise<void> {
+    if (look(this.head)) return;
+    if (this.file !== null) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      // Chunks overlap, so that nothing is cut in two.
+      for (let at = this.head.length - OVERLAP_BYTES; ; at += CHUNK_BYTES - OVERLAP_BYTES) {
+        const n = readSync(this.file, chunk, 0, CHUNK_BYTES, Math.max(0, at));
+        if (n <= OVERLAP_BYTES || look(chunk.subarray(0, n))) return;
+      }
+    }
+    while (this.head.length < AHEAD_BYTES) {
+      const before = this.head;
+      if (before.length < CHUNK_BYTES) return; // it has ended, or pauses
+      await this.fillHead();
+      const more = this.head;
+      this.head = Buffer.concat([before, more]);
+      if (look(this.head.subarray(before.length - OVERLAP_BYTES)) || more.length < CHUNK_BYTES) return;
+    }
+  }
+
   /** Ends the source where it is: a `read` that waits, and every later one, gives 0. */
   stop(): void {
     this.stopped = true;
@@ -115,8 +143,11 @@ export class ByteSource {
   private async fillHead(): Promise<void> {
     const first = Buffer.allocUnsafe(CHUNK_BYTES);
     let length = 0;
-    const patient = this.live ? new PatientRead(this.raw) : null;
-    if (patient) this.raw = (into, at, room) => patient.read(into, at, room);
+    if (this.live && this.patient === null) {
+      const patient = (this.patient = new PatientRead(this.raw));
+      this.raw = (into, at, room) => patient.read(into, at, room);
+    }
+    const { patient } = this;
     while (length < first.length) {
       if (patient && length > 0 && !(await patient.arrives(IDLE_MS))) break;
       const n = await this.raw(first, length, first.length - length);
@@ -141,6 +172,7 @@ export class ByteSource {
     };
     this.raw = start(packed, (what) => (this.damage = what));
     this.file = null;
+    this.patient = null;
     return true;
   }
 }

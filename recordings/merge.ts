@@ -25,6 +25,7 @@ class Lane {
   private readonly empty: EventBatch[] = [];
   private row = 0;
   private ended = false;
+  private unitNsec = 1;
   /** Time of the row in hand; rows without one (lost events) stand where the row before them stood. */
   sec = 0;
   nsec = 0;
@@ -54,7 +55,7 @@ class Lane {
       this.ended = !(await this.recording.step());
     }
     // A recording stands where its first event with a time stands.
-    for (let row = this.row; row < this.batch.length && this.readTime(row) === false; row++);
+    for (let row = this.row; row < this.batch.length && !this.readTime(row); row++);
     return true;
   }
 
@@ -77,11 +78,30 @@ class Lane {
     return this.sec === sec && this.nsec === nsec;
   }
 
-  private readTime(row: number): boolean {
+  /** Digits of the fraction of the row in hand; 9 where it has no time. */
+  get digits(): number {
     const { batch } = this;
+    let row = this.row;
+    while (row < batch.length && (batch.present[row] & HAS.time) === 0) row++;
+    return row < batch.length ? batch.digits[row] : 9;
+  }
+
+  /** Reads times as coarsely as the coarsest of the recordings: only so is an event the same in all of them. */
+  set unit(nsec: number) {
+    this.unitNsec = nsec;
+    for (let row = this.row; row < this.batch.length && !this.readTime(row); row++);
+  }
+
+  private readTime(row: number): boolean {
+    const { batch, unitNsec } = this;
     if ((batch.present[row] & HAS.time) === 0) return false;
     this.sec = batch.sec[row];
-    this.nsec = batch.nsec[row];
+    // Rounded as trace_print_time() rounds.
+    this.nsec = unitNsec === 1 ? batch.nsec[row] : Math.floor((batch.nsec[row] + unitNsec / 2) / unitNsec) * unitNsec;
+    if (this.nsec >= 1e9) {
+      this.nsec -= 1e9;
+      this.sec++;
+    }
     return true;
   }
 }
@@ -178,6 +198,9 @@ class Merged implements Recording {
     this.waiting = [];
     for (const lane of waiting) if (await lane.ready()) this.lanes.push(lane);
     this.lanes.sort((a, b) => a.number - b.number);
+    if (this.any || this.lanes.length < 2) return;
+    const unit = 10 ** (9 - Math.min(...this.lanes.map(({ digits }) => digits)));
+    if (unit > 1) for (const lane of this.lanes) lane.unit = unit;
   }
 
   private take(lane: Lane): void {
@@ -227,5 +250,5 @@ class Merged implements Recording {
 
 /** What makes a row known again in another recording; its line does not. */
 function fingerprint(b: EventBatch, i: number): string {
-  return `${b.kind[i]} ${b.cpu[i]} ${b.pid[i]} ${b.domain[i]} ${b.device[i]} ${b.errno[i]} ${b.aLo[i]} ${b.aHi[i]} ${b.bLo[i]} ${b.x[i]} ${b.words[i * 3]} ${b.words[i * 3 + 1]}`;
+  return `${b.kind[i]} ${b.cpu[i]} ${b.pid[i]} ${b.domain[i]} ${b.device[i]} ${b.errno[i]} ${b.aLo[i]} ${b.aHi[i]} ${b.bLo[i]} ${b.x[i]}`;
 }

@@ -43,9 +43,13 @@ function text(name: string, is: (head: Buffer) => boolean, kernel: (head: Buffer
   return {
     name,
     is,
-    open: (source, summary, interned) => {
-      for (const field of memberEvidence(source.head)) summary.fields.add(field);
+    open: async (source, summary, interned) => {
       summary.kernel = kernel(source.head);
+      // Other tools' events may fill the beginning; the proposal's two designs differ in one member.
+      await source.lookAhead((bytes) => {
+        for (const field of memberEvidence(bytes)) summary.fields.add(field);
+        return summary.fields.size > 0 && (!summary.fields.has('owner') || summary.fields.has('swmsi'));
+      });
       summary.design = designFromEvidence(summary)?.design ?? null;
       return new Reads(source, new EventOutput(summary, interned));
     },

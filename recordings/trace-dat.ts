@@ -53,6 +53,8 @@ class TraceDat implements Reader {
   private readonly cpus: RingBuffer[] = [];
   private readonly tasks = new Map<number, number>();
   private readonly counting: boolean;
+  /** CPUs whose events end before their time. */
+  private readonly blind: number[] = [];
   private cpu!: RingBuffer;
   private readonly devices: ByteStrings;
   private lastDevice = 0;
@@ -129,6 +131,7 @@ class TraceDat implements Reader {
       cpus[n] = cpu;
     }
     if (cpus.length > 0) return true;
+    for (const cpu of this.blind) this.out.lost(-1, cpu);
     this.out.end();
     this.access.close();
     return false;
@@ -233,7 +236,7 @@ class TraceDat implements Reader {
   }
 
   private lost(cpu: RingBuffer): void {
-    this.out.lost(Math.max(cpu.lost, 1), cpu.cpu);
+    this.out.lost(cpu.lost, cpu.cpu);
     cpu.lost = 0;
   }
 
@@ -242,6 +245,8 @@ class TraceDat implements Reader {
     if (cpu.damaged > 0) this.problem('damaged-page', `CPU ${cpu.cpu}: ${cpu.damaged} ${cpu.damaged === 1 ? 'page does' : 'pages do'} not follow the ring-buffer format`, 'copy the file again; what could be read was used');
     const damage = cpu.pages.damaged;
     if (damage !== null) this.problem('cut-off', `CPU ${cpu.cpu}: ${damage}`, 'copy the whole file again; what is there was used');
+    // The rest of this CPU is missing to the end of the recording: whatever is said after its last event is taken back there.
+    if (cpu.lost !== 0 || damage !== null) this.blind.push(cpu.cpu);
     if (cpu.lost !== 0) this.lost(cpu);
   }
 

@@ -53,6 +53,13 @@ describe('merging', () => {
     expect(types(events).filter((type) => type === 'recording_started')).toHaveLength(1);
   });
 
+  test.each(['own72n/iommufd', 'pdo/iommufd', 'pdo-steal/steal', 'deb72/errors', 'x86own72/iommufd'])('%s: the text, the trace.dat and its report of one run are that run', async (name) => {
+    const text = join(RECORDINGS, `${name}.trace.txt`);
+    const others = [join(RECORDINGS, `${name}.trace.dat`), join(RECORDINGS, `${name}.report.txt`)];
+    const alone = types((await merged(text)).events);
+    for (const paths of [[text, others[0]], [others[0], text], [others[1], others[0]], [text, ...others]]) expect(types((await merged(...paths)).events)).toEqual(alone);
+  });
+
   test('a later recording begins anew: owners are unknown until they are observed', async () => {
     const [first, second] = [part(0, 130), part(200)];
     const { events } = await merged(second, first);
