@@ -5,8 +5,9 @@ import type { RandomAccess } from './random-access.ts';
 import type { CpuData } from './trace-dat-file.ts';
 import { isDamage, unpack, type Compression } from './trace-dat-part.ts';
 
-/** Pages of a plain file read at a time. */
+/** Pages of a plain file read at a time, and what all CPUs may hold of them. Units: pages, bytes. */
 const PAGES = 64;
+const MAX_HELD = 64 << 20;
 /** A chunk of trace-cmd holds 10 pages; no more than this is taken for real. Units: bytes. */
 const MAX_CHUNK = 16 << 20;
 
@@ -37,7 +38,8 @@ export class PageSource {
   private at = 0;
   private length = 0;
 
-  constructor(file: RandomAccess, data: CpuData, pageSize: number, compression: Compression, littleEndian: boolean) {
+  /** `cpus`: how many there are of it in the file. */
+  constructor(file: RandomAccess, data: CpuData, pageSize: number, compression: Compression, littleEndian: boolean, cpus = 1) {
     this.file = file;
     this.pageSize = pageSize;
     this.compression = data.packed ? compression : null;
@@ -47,7 +49,8 @@ export class PageSource {
     this.end = data.offset + data.size;
     if (this.end > file.sizeBytes) this.damaged = `the events of CPU ${data.cpu} go on to ${this.end}, but the file ends at ${file.sizeBytes}`;
     if (this.compression === null) {
-      const room = Math.min(PAGES * pageSize, Math.max(pageSize, data.size));
+      const pages = Math.max(1, Math.min(PAGES, Math.floor(MAX_HELD / (cpus * pageSize))));
+      const room = Math.min(pages * pageSize, Math.max(pageSize, data.size));
       this.take(Buffer.allocUnsafeSlow(room));
     } else if (data.size > 0) this.guard(() => (this.chunks = this.u32()));
   }

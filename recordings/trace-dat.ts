@@ -101,7 +101,7 @@ class TraceDat implements Reader {
     const layout = pageLayout(file.headerPage);
     const shift = BigInt.asUintN(64, file.offset);
     for (const data of file.cpus) {
-      const pages = new PageSource(this.access, data, file.pageSize, file.compression, file.littleEndian);
+      const pages = new PageSource(this.access, data, file.pageSize, file.compression, file.littleEndian, file.cpus.length);
       const cpu = new RingBuffer(data.cpu, this.cpus.length, pages, layout, file.littleEndian, { lo: Number(shift & 0xffffffffn), hi: Number(shift >> 32n) });
       if (cpu.next()) this.cpus.push(cpu);
       else this.ended(cpu);
