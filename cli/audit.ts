@@ -31,6 +31,7 @@ export function addAuditCommand(program: Command): void {
         const { addresses } = source.interned;
         // What is live may never end: its findings are told at once.
         const told = source.live && options.format === 'text' ? new Told(output) : null;
+        if (told) announce(chosen, quiet);
         await source.read((batch) => {
           audit.apply(batch);
           told?.tell(audit.findings.list);
@@ -38,7 +39,7 @@ export function addAuditCommand(program: Command): void {
         });
         audit.end();
         told?.tell(audit.findings.list);
-        announce(chosen, quiet);
+        if (!told) announce(chosen, quiet);
         output.write(options.format === 'json' ? auditJson(source.summary, audit) : auditText(source.summary, audit, chosen.why, told !== null));
         output.close();
         printProblems(source.summary, quiet);
