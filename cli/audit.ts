@@ -30,8 +30,7 @@ export function addAuditCommand(program: Command): void {
         const audit = new Audit(chosen.design, chosen.own);
         const { addresses } = source.interned;
         // What is live may never end: its findings are told at once.
-        const told = source.live && options.format === 'text' ? new Told(output) : null;
-        if (told) announce(chosen, quiet);
+        const told = source.live && options.format === 'text' ? new Told(output, () => announce(chosen, quiet)) : null;
         await source.read((batch) => {
           audit.apply(batch);
           told?.tell(audit.findings.list);
@@ -39,7 +38,7 @@ export function addAuditCommand(program: Command): void {
         });
         audit.end();
         told?.tell(audit.findings.list);
-        if (!told) announce(chosen, quiet);
+        if (!told?.any) announce(chosen, quiet);
         output.write(options.format === 'json' ? auditJson(source.summary, audit) : auditText(source.summary, audit, chosen.why, told !== null));
         output.close();
         printProblems(source.summary, quiet);
@@ -61,15 +60,23 @@ function severity(text: string): Severity | null {
 /** Prints each finding once, when it is there. */
 class Told {
   private readonly output: Output;
+  /** Says by which design, before the first one. */
+  private readonly first: () => void;
   private readonly told = new WeakSet<Finding>();
+  any = false;
 
-  constructor(output: Output) {
+  constructor(output: Output, first: () => void) {
     this.output = output;
+    this.first = first;
   }
 
   tell(findings: readonly Finding[]): void {
     let first = findings.length;
     while (first > 0 && !this.told.has(findings[first - 1])) first--;
+    if (!this.any && first < findings.length) {
+      this.any = true;
+      this.first();
+    }
     for (const finding of findings.slice(first)) {
       this.told.add(finding);
       this.output.write(`${findingText(finding)}\n\n`);
