@@ -53,6 +53,8 @@ class TraceDat implements Reader {
   private readonly cpus: RingBuffer[] = [];
   private readonly tasks = new Map<number, number>();
   private readonly counting: boolean;
+  /** CPUs of which some page said that events were lost. */
+  private readonly told = new Set<number>();
   /** CPUs whose events end before their time. */
   private readonly blind: number[] = [];
   private cpu!: RingBuffer;
@@ -107,8 +109,6 @@ class TraceDat implements Reader {
       else this.ended(cpu);
     }
     this.cpus.sort((a, b) => (before(a, b) ? -1 : 1));
-    // What was overwritten before anyone read it lies before the first record, unless the pages themselves say where.
-    if (!this.cpus.some(({ lost }) => lost !== 0)) for (const cpu of this.cpus) cpu.lost = file.overruns.get(cpu.cpu) ?? 0;
   }
 
   step(): boolean {
@@ -132,6 +132,7 @@ class TraceDat implements Reader {
     }
     if (cpus.length > 0) return true;
     for (const cpu of this.blind) this.out.lost(-1, cpu);
+    this.overrun();
     this.out.end();
     this.access.close();
     return false;
@@ -235,7 +236,17 @@ class TraceDat implements Reader {
     p.digits = 9;
   }
 
+  /** What the kernel's statistics say was overwritten, and no page: it lies before the first events, whose state is unknown anyway. */
+  private overrun(): void {
+    for (const [cpu, count] of this.file.overruns) {
+      if (this.told.has(cpu)) continue;
+      this.out.summary.lost += count;
+      this.problem('overrun', `CPU ${cpu}: ${count} events were overwritten before the first one that is there`, 'give the ring buffer more room (trace-cmd record -b), or record fewer events');
+    }
+  }
+
   private lost(cpu: RingBuffer): void {
+    this.told.add(cpu.cpu);
     this.out.lost(cpu.lost, cpu.cpu);
     cpu.lost = 0;
   }

@@ -77,6 +77,15 @@ describe('other shapes', () => {
     expect(dat.audit.checked.iovas).toBeGreaterThan(0);
   });
 
+  test('a trace.dat whose kernel statistics tell of overwritten events', async () => {
+    const bytes = readFileSync(path('own72v/variant-record-v7.trace.dat'));
+    const at = bytes.indexOf('overrun: 0', bytes.indexOf('CPU: 1\n'));
+    bytes.write('7', at + 'overrun: '.length);
+    const a = await auditFile(fileOf(bytes), { events: false });
+    expect(a.summary).toMatchObject({ lost: 7, problems: { first: [{ code: 'overrun', message: 'CPU 1: 7 events were overwritten before the first one that is there' }] } });
+    expect(a.audit.checked).toEqual((await auditFile(path('own72v/variant-record-v7.trace.dat'), { events: false })).audit.checked);
+  });
+
   test('version 6, of a healthy life on 6.12', async () => {
     const packed = await auditFile(path('own612n/vfio-type1.v6.trace.dat.gz'), { events: false });
     expect(packed.summary).toMatchObject({ format: 'trace.dat', kernel: '6.12.107-cap' });
