@@ -8,6 +8,7 @@ import { auditJson } from '../reports/audit-json.ts';
 import { auditText, findingText } from '../reports/audit-text.ts';
 import { SEVERITIES, type Severity } from '../machines/rules.ts';
 import { EXIT, Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
+import { addOwnerBitsOption } from './owner-bits.ts';
 import { announce, chooseDesign, openSource, printProblems } from './source.ts';
 
 interface AuditOptions extends CommonOptions {
@@ -17,7 +18,7 @@ interface AuditOptions extends CommonOptions {
 
 /** Adds the `audit` command. */
 export function addAuditCommand(program: Command): void {
-  withCommonOptions(program.command('audit').description('findings under one design').argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json'])
+  addOwnerBitsOption(withCommonOptions(program.command('audit').description('findings under one design').argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json']))
     .option('--follow', 'wait for more at the end of the file; findings are printed as they come, ^C ends with the summary')
     .option('--fail-on <severity>', `exit 1 for findings at or above: ${SEVERITIES.join(', ')}, never`, 'error')
     .action(async (paths: string[], options: AuditOptions) => {

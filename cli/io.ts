@@ -18,6 +18,8 @@ export class OutputError extends Error {}
 /** Options that every command takes. */
 export interface CommonOptions {
   readonly design?: string;
+  /** `--owner-bits`, of commands that have it. */
+  readonly ownerBits?: string;
   readonly format?: string;
   readonly output?: string;
   readonly strict?: boolean;

@@ -3,8 +3,8 @@
  * or where a kernel's own type information says they are. Truth for the JSON: CONTRACT.md "layout --format json". Reads no recording.
  */
 import type { Command } from 'commander';
-import { designOfMembers } from '../machines/design-list.ts';
-import { designIds, isDesignId, OWNER_BITS_MAX } from '../machines/designs/struct-layouts.ts';
+import { designOfMembers, findDesign } from '../machines/design-list.ts';
+import { designIds, isDesignId } from '../machines/designs/struct-layouts.ts';
 import type { DesignId } from '../machines/designs/struct-layouts.ts';
 import { ARCH_ENDIAN, isArch, layoutOf } from '../projections/domain-struct.ts';
 import type { Arch, LayoutOptions } from '../projections/domain-struct.ts';
@@ -15,6 +15,7 @@ import { renderBtfLayout } from '../reports/layout-btf.ts';
 import { renderLayout } from '../reports/layout-text.ts';
 import { Output, UsageError, withCommonOptions } from './io.ts';
 import type { CommonOptions } from './io.ts';
+import { addOwnerBitsOption, ownerBitsOf } from './owner-bits.ts';
 
 const DEFAULT_DESIGN = 'cookie-type';
 const DEFAULT_ARCH = 'arm64';
@@ -28,11 +29,10 @@ interface LayoutCommandOptions extends CommonOptions {
 
 /** Adds the `layout` command. Errors: `UsageError` for an unknown design or architecture and for an impossible width. */
 export function addLayoutCommand(program: Command): void {
-  const command = withCommonOptions(program.command('layout'), ['text', 'json'])
+  const command = addOwnerBitsOption(withCommonOptions(program.command('layout'), ['text', 'json']))
     .description("print the struct's members and bit positions under a design")
     .option('--arch <arch>', `architecture: ${Object.keys(ARCH_ENDIAN).join(', ')} (default: ${DEFAULT_ARCH}, or that of the type information)`)
     .option('--btf [file]', `lay out as a kernel's type information says: BTF, gzip of it, or vmlinux (default: ${RUNNING_KERNEL})`)
-    .option('--owner-bits <n>', 'width of private_data_owner in designs that have it; type gets the rest of 32 (default: 2)')
     .option('--no-irq-msi-iommu', 'lay out for a kernel without CONFIG_IRQ_MSI_IOMMU')
     .action((options: LayoutCommandOptions) => {
       const text = layoutText(options);
@@ -52,17 +52,9 @@ function layoutText(options: LayoutCommandOptions): string {
   if (options.btf !== undefined) return btfText(options, options.btf === true ? RUNNING_KERNEL : options.btf);
   const layoutOptions: LayoutOptions = {
     irqMsiIommu: options.irqMsiIommu,
-    ...(options.ownerBits !== undefined && { ownerBits: ownerBitsOf(options.ownerBits, design) }),
+    ...(options.ownerBits !== undefined && { ownerBits: ownerBitsOf(options.ownerBits, findDesign(design)!) }),
   };
   return options.format === 'json' ? layoutJson(design, arch, layoutOptions) : renderLayout(design, arch, layoutOptions);
-}
-
-function ownerBitsOf(text: string, design: DesignId): number {
-  const owned = designIds().filter((id) => layoutOf(id, 'arm64').members.some(({ name }) => name === 'private_data_owner'));
-  if (!owned.includes(design)) throw new UsageError(`--owner-bits: ${design} has no private_data_owner; these have: ${owned.join(', ')}`);
-  const bits = /^[0-9]{1,2}$/.test(text) ? Number(text) : 0;
-  if (bits < 1 || bits > OWNER_BITS_MAX) throw new UsageError(`--owner-bits ${text}: a whole number from 1 to ${OWNER_BITS_MAX}`);
-  return bits;
 }
 
 function layoutJson(design: DesignId, arch: Arch, options: LayoutOptions): string {

@@ -11,6 +11,7 @@ import { isArch } from '../projections/domain-struct.ts';
 import { aliveViews, domainView, type DomainView } from '../projections/domain-view.ts';
 import { replayText, traceLine } from '../reports/replay-text.ts';
 import { EXIT, Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
+import { addOwnerBitsOption } from './owner-bits.ts';
 import { announce, chooseDesign, openSource, printProblems } from './source.ts';
 
 interface ReplayOptions extends CommonOptions {
@@ -24,7 +25,7 @@ interface ReplayOptions extends CommonOptions {
 
 /** Adds the `replay` command. */
 export function addReplayCommand(program: Command): void {
-  withCommonOptions(program.command('replay').description("every domain's state, packed word and MSI pages").argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json'])
+  addOwnerBitsOption(withCommonOptions(program.command('replay').description("every domain's state, packed word and MSI pages").argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json']))
     .option('--at <position>', 'after this event (counted from 1) instead of at the end')
     .option('--at-time <seconds>', 'after the last event up to this time')
     .option('--domain <address>', 'one domain, as 0xADDRESS or 0xADDRESS#GENERATION')

@@ -15,6 +15,7 @@ import { ProblemList } from '../recordings/problem-list.ts';
 import { readAll, type ReadSummary, type Recording } from '../recordings/recording.ts';
 import { plural } from '../reports/text.ts';
 import { UsageError, note, type CommonOptions } from './io.ts';
+import { designWithOwnerBits } from './owner-bits.ts';
 
 /** An open source. */
 export interface Source {
@@ -155,8 +156,20 @@ const BY_WORDS: readonly (readonly [field: string, member: OwnerMember, design: 
   ['cktype', 'none', 'v6.12', 'its cookies have a type (iova_cookie->type)'],
 ];
 
-/** Returns the design of `--design`, or the recording's own, or `cookie-type`. Errors: UsageError for an unknown id. */
+/**
+ * Returns the design of `--design`, or the recording's own, or `cookie-type`, with the owner field as wide as `--owner-bits` says.
+ * Errors: UsageError for an unknown id or an impossible width.
+ */
 export function chooseDesign(summary: ReadSummary, options: CommonOptions): ChosenDesign {
+  const chosen = chooseById(summary, options);
+  const design = designWithOwnerBits(chosen.design, options.ownerBits);
+  // No kernel with another width was ever recorded: it is a question, not what the recording is of.
+  const tells = ownDesign(summary) !== null;
+  if (design.ownerBits === chosen.design.ownerBits || !chosen.own || !tells) return { ...chosen, design };
+  return { design, own: false, why: `${chosen.why}; with ${design.ownerBits} owner bits, so nothing is compared with what was recorded` };
+}
+
+function chooseById(summary: ReadSummary, options: CommonOptions): ChosenDesign {
   // Events without a recording_started that names the design tell a family of designs, not one of them.
   const family = summary.design === null && summary.kernel === null && (summary.format === 'ndjson' || summary.format === 'ledger') ? BY_WORDS.find(([field]) => summary.fields.has(field)) : undefined;
   if (family) {

@@ -28,14 +28,18 @@ export const GUARDS = [
   // asked one by one
   'typeIsDma', // the allocated type has __IOMMU_DOMAIN_DMA_API
   'typeIsNotNested', // the driver returned another type than IOMMU_DOMAIN_NESTED
+  'typeOverflows', // the allocated type does not fit the bits that private_data_owner leaves to it
+  'hwptIsNull', // iommufd did not store domain->iommufd_hwpt (its automatic domains, before 897008d0f767)
   'isAttached', // a group still uses the domain
   'hasMappings', // user mappings are left
   'refused', // the recorded kernel answered an errno
   'outOfMemory', // the recorded kernel answered -ENOMEM
   'noIommuDma', // the recorded kernel answered -ENODEV: CONFIG_IOMMU_DMA is off
+  'idsExhausted', // the recorded kernel answered -EOVERFLOW
   'baseIsUnaligned', // base & (PAGE_SIZE - 1)
   'msiMapFailed', // the iommu_map of this doorbell page was refused just before
   'nextIovaIsZero', // msi_iova == 0
+  'iovaIsAbove58Bits', // iova >> 58
   'isOutsideWindow', // outside [base, base + 1 MiB)
   'physIsNotMasked', // paddr & (size - 1)
   'protIsUnexpected', // not WRITE|NOEXEC|MMIO or READ|WRITE|MMIO
@@ -96,6 +100,12 @@ export interface Decision {
 /** Which member of the word says who owns the domain. */
 export type OwnerMember = 'none' | 'private_data_owner' | 'cookie_type';
 
+/** What a kernel does about a rule: an outcome, and the errno where it answers one. */
+export interface Answer {
+  readonly outcome: Outcome;
+  readonly errno?: number;
+}
+
 /** A kernel design. Source of each table row is cited in the design's own file. */
 export interface Design {
   readonly id: string;
@@ -103,10 +113,26 @@ export interface Design {
   readonly ownerMember: OwnerMember;
   /** Value of the owner member in each state; ignored where `ownerMember` is `none`. */
   readonly ownerValues: Readonly<Record<Exclude<State, 'unknown' | 'freed'>, number>>;
+  /** Width of `private_data_owner`, which `type` lacks; 0 where it is no bitfield. `withOwnerBits` changes it. */
+  readonly ownerBits: number;
+  /** One lock around a domain's MSI page list; without it two groups on one domain can map a doorbell twice. */
+  readonly msiPrepareLock: boolean;
   /** iommufd installs the pages a group needs before it replaces a domain; v6.12 did not (FIXME at iommufd/device.c:310). */
   readonly replaceCarriesMsiPages: boolean;
   /** Decisions of each call, in the kernel's order of checks; calls that are not named here touch no private data. */
   readonly calls: Readonly<Partial<Record<EventType, readonly Decision[]>>>;
   /** What a second put of the same cookie does after the domain was freed. */
   readonly putAfterPut: Decision;
+  /** Rules that no decision of a call names: what is no fault here, or is not about one domain's private data. By rule id. */
+  readonly others: Readonly<Record<string, Answer>>;
+}
+
+/** Returns the design with another width of `private_data_owner`; one without that member is returned as it is. */
+export function withOwnerBits(design: Design, ownerBits: number): Design {
+  return design.ownerBits === 0 ? design : { ...design, ownerBits };
+}
+
+/** Returns the largest value that fits `iommu_domain.type` under a design. */
+export function typeMaskOf(design: Design): number {
+  return 0xffffffff >>> design.ownerBits;
 }

@@ -6,7 +6,7 @@
 import { produce } from 'immer';
 import type { Action, Guard } from './design.ts';
 import {
-  ENODEV, ENOMEM, MSI_IOVA_BASE, MSI_IOVA_LENGTH, PAGE_SIZE, PROT_DMA_MSI, PROT_IOMMUFD_MSI, TYPE, TYPE_UNKNOWN,
+  ENODEV, ENOMEM, EOVERFLOW, MSI_IOVA_BASE, MSI_IOVA_LENGTH, PAGE_SIZE, PROT_DMA_MSI, PROT_IOMMUFD_MSI, TYPE, TYPE_UNKNOWN,
   type MachineEventType, type Outcome,
 } from './states.ts';
 
@@ -34,9 +34,13 @@ export interface Verdict {
 /** Private data of one domain, as the reference engine holds it. */
 export interface DomainContext {
   readonly type: number;
+  /** Largest value that `type` holds. */
+  readonly typeMask: number;
   readonly cookie: 'none' | 'dma' | 'msi';
   readonly cookiePut: boolean;
   readonly hwpt: boolean;
+  /** iommufd_hwpt was left NULL when iommufd allocated the domain. */
+  readonly hwptNull: boolean;
   readonly releasing: boolean;
   readonly attached: number;
   readonly mappedBytes: number;
@@ -58,6 +62,7 @@ export interface MachineEvent {
   readonly own: boolean;
   readonly errno?: number;
   readonly domain_type?: number;
+  readonly hwpt?: bigint;
   readonly afterType?: number;
   readonly base?: bigint;
   readonly iova?: bigint;
@@ -72,9 +77,9 @@ export interface MachineEvent {
 export const ACCEPTED: Verdict = { rule: null, outcome: 'accepted', errno: null };
 
 /** Returns the private data of a domain of which nothing is known yet. */
-export function initialContext(): DomainContext {
+export function initialContext(typeMask = 0xffffffff): DomainContext {
   return {
-    type: TYPE_UNKNOWN, cookie: 'none', cookiePut: false, hwpt: false, releasing: false, attached: 0, mappedBytes: 0,
+    type: TYPE_UNKNOWN, typeMask, cookie: 'none', cookiePut: false, hwpt: false, hwptNull: false, releasing: false, attached: 0, mappedBytes: 0,
     base: null, msiNext: null, failed: null, pagesKnown: false, pages: [], verdict: ACCEPTED,
   };
 }
@@ -97,6 +102,8 @@ export const guards: Readonly<Record<Guard, (c: DomainContext, e: MachineEvent) 
   typeIsIdentity: (c) => c.type === TYPE.IDENTITY,
   typeIsNested: (c) => c.type === TYPE.NESTED,
   typeIsNotNested: (_, e) => e.afterType !== undefined && e.afterType !== TYPE.NESTED,
+  typeOverflows: (c, e) => e.domain_type !== undefined && e.domain_type > c.typeMask,
+  hwptIsNull: (c) => c.hwptNull,
   typeIsStatic: (c) => c.type === TYPE.BLOCKED || c.type === TYPE.IDENTITY,
   typeIsNotPaging: (c) => c.type !== TYPE_UNKNOWN && (c.type & 1) === 0,
   hasCookie: (c) => c.cookie !== 'none',
@@ -109,6 +116,7 @@ export const guards: Readonly<Record<Guard, (c: DomainContext, e: MachineEvent) 
   refused: (_, e) => refused(e) && recordedTells(e),
   outOfMemory: (_, e) => e.errno === ENOMEM && recordedTells(e),
   noIommuDma: (_, e) => e.errno === ENODEV,
+  idsExhausted: (_, e) => e.errno === EOVERFLOW && recordedTells(e),
   baseIsUnaligned: (_, e) => e.base !== undefined && (e.base & (PAGE - 1n)) !== 0n,
   pageIsListed: (c, e) => listed(c, e, MAP.dma),
   pageIsInstalled: (c, e) => listed(c, e, MAP.iommufd),
@@ -121,6 +129,7 @@ export const guards: Readonly<Record<Guard, (c: DomainContext, e: MachineEvent) 
   iovaIsReused: (c, e) => !refused(e) && e.paddr !== undefined && c.pages.some((p) => overlaps(p, e.iova!, e.size!) && p.phys !== e.paddr),
   iovaIsMapped: (c, e) => c.pages.some((p) => overlaps(p, e.iova!, e.size!)),
   doorbellIsMapped: (c, e) => e.paddr !== undefined && c.pages.some((p) => p.backend === e.map && p.phys === e.paddr && p.iova !== e.iova),
+  iovaIsAbove58Bits: (_, e) => e.iova! >> 58n !== 0n,
   isOutsideWindow: (c, e) => {
     if (e.map === MAP.dma && c.cookie !== 'msi') return false;
     const base = e.map === MAP.dma ? c.base : BigInt(MSI_IOVA_BASE);
@@ -134,7 +143,7 @@ export const guards: Readonly<Record<Guard, (c: DomainContext, e: MachineEvent) 
 type Draft = { -readonly [K in keyof DomainContext]: DomainContext[K] extends readonly MsiPage[] ? MsiPage[] : DomainContext[K] };
 
 function setType(d: Draft, type: number | undefined): void {
-  if (type !== undefined) d.type = type;
+  if (type !== undefined) d.type = (type & d.typeMask) >>> 0;
 }
 
 function addPage(d: Draft, page: MsiPage): void {
@@ -158,7 +167,7 @@ const actions: Readonly<Record<Action, (d: Draft, e: MachineEvent) => void>> = {
   setTypeSva: (d) => { d.type = TYPE.SVA; },
   takeDmaCookie: (d) => { d.cookie = 'dma'; d.cookiePut = false; },
   takeMsiCookie: (d, e) => { d.cookie = 'msi'; d.cookiePut = false; d.base = e.base ?? null; d.msiNext = e.base ?? null; },
-  setHwpt: (d, e) => { d.type = e.afterType ?? (d.type === TYPE_UNKNOWN ? TYPE.UNMANAGED : d.type); d.hwpt = true; d.pagesKnown = true; },
+  setHwpt: (d, e) => { d.type = e.afterType ?? (d.type === TYPE_UNKNOWN ? TYPE.UNMANAGED : d.type); d.hwpt = true; d.hwptNull = e.hwpt === 0n; d.pagesKnown = true; },
   clearCookie: (d) => { d.cookie = 'none'; d.base = null; d.msiNext = null; },
   markCookiePut: (d) => { d.cookiePut = true; },
   beginRelease: (d) => { d.releasing = true; },
@@ -178,7 +187,7 @@ const actions: Readonly<Record<Action, (d: Draft, e: MachineEvent) => void>> = {
   adoptMsiCookie: (d) => { if (d.cookie !== 'msi') { d.base = null; d.msiNext = null; } d.cookie = 'msi'; d.cookiePut = false; },
   adoptHwpt: (d) => { d.hwpt = true; d.cookie = 'none'; d.base = null; d.msiNext = null; },
   forget: (d) => {
-    Object.assign(d, initialContext());
+    Object.assign(d, initialContext(d.typeMask));
     d.pages = [];
   },
 };

@@ -10,7 +10,7 @@ import { ACTIONS, GUARDS, type Action, type Guard } from './design.ts';
 import { MAP, MSI_PAGE_LIMIT } from './domain-context.ts';
 import { MsiPages, below, grown } from './msi-pages.ts';
 import {
-  ENODEV, ENOMEM, MACHINE_EVENT, MSI_IOVA_BASE, MSI_IOVA_LENGTH, PAGE_SIZE, PROT_DMA_MSI, PROT_IOMMUFD_MSI, STATE, TYPE, TYPE_UNKNOWN,
+  ENODEV, ENOMEM, EOVERFLOW, MACHINE_EVENT, MSI_IOVA_BASE, MSI_IOVA_LENGTH, PAGE_SIZE, PROT_DMA_MSI, PROT_IOMMUFD_MSI, STATE, TYPE, TYPE_UNKNOWN,
 } from './states.ts';
 import { FACT_GUARDS, NONE, type TransitionTable } from './transition-table.ts';
 
@@ -25,6 +25,7 @@ export const FLAG = {
   msiNextKnown: 16,
   failedKnown: 32,
   pagesKnown: 64,
+  hwptNull: 128,
 } as const;
 
 const PREPARE = MACHINE_EVENT.iommu_dma_prepare_msi;
@@ -58,8 +59,14 @@ export class DomainRows {
   pageTail = new Int32Array(1024).fill(NONE);
   pageCount = new Int32Array(1024);
   readonly pages = new MsiPages();
+  /** Largest value that `type` holds under the design. */
+  readonly typeMask: number;
   /** What the mapping of the event in hand is (`MAP`); set by the caller for iommu_map. */
   map: number = MAP.user;
+
+  constructor(typeMask = 0xffffffff) {
+    this.typeMask = typeMask;
+  }
 
   /** Makes rows 0 … d exist. */
   ensure(d: number): void {
@@ -213,11 +220,14 @@ function bitsOf<F>(facts: Readonly<Partial<Record<Guard, F>>>, holds: (f: F) => 
 const tests: Readonly<Partial<Record<Guard, Test>>> = {
   typeIsDma: (_, __, b, i) => has(b, i, HAS.x) && (b.x[i] & 2) !== 0,
   typeIsNotNested: (_, __, b, i) => afterType(b, i) !== TYPE_UNKNOWN && afterType(b, i) !== TYPE.NESTED,
+  typeOverflows: (r, _, b, i) => has(b, i, HAS.x) && b.x[i] > r.typeMask,
+  hwptIsNull: (r, d) => (r.flags[d] & FLAG.hwptNull) !== 0,
   isAttached: (r, d) => r.attached[d] > 0,
   hasMappings: (r, d) => r.mappedBytes[d] > 0 && r.type[d] === TYPE.UNMANAGED,
   refused: (_, __, b, i, own) => refused(b, i) && recordedTells(b, i, own),
   outOfMemory: (_, __, b, i, own) => recorded(b, i, ENOMEM) && recordedTells(b, i, own),
   noIommuDma: (_, __, b, i) => recorded(b, i, ENODEV),
+  idsExhausted: (_, __, b, i, own) => recorded(b, i, EOVERFLOW) && recordedTells(b, i, own),
   baseIsUnaligned: (_, __, b, i) => has(b, i, HAS.a) && (b.aLo[i] & (PAGE_SIZE - 1)) !== 0,
   pageIsListed: (r, d, b, i) => has(b, i, HAS.a) && r.findPage(d, MAP.dma, b.aLo[i], b.aHi[i]) !== NONE,
   pageIsInstalled: (r, d, b, i) => has(b, i, HAS.a) && r.findPage(d, MAP.iommufd, b.aLo[i], b.aHi[i]) !== NONE,
@@ -249,6 +259,7 @@ const tests: Readonly<Partial<Record<Guard, Test>>> = {
     }
     return false;
   },
+  iovaIsAbove58Bits: (_, __, b, i) => b.aHi[i] >= 0x4000000,
   isOutsideWindow: (r, d, b, i) => {
     if (r.map === MAP.dma && r.cookie[d] !== COOKIE.msi) return false;
     if (r.map === MAP.dma && (r.flags[d] & FLAG.baseKnown) === 0) return false;
@@ -282,11 +293,11 @@ const NOT_COOKIE = ~(FLAG.baseKnown | FLAG.msiNextKnown);
 
 const effects: Readonly<Record<Action, Effect>> = {
   setType: (r, d, b, i) => {
-    if (has(b, i, HAS.x)) r.type[d] = b.x[i];
+    if (has(b, i, HAS.x)) r.type[d] = b.x[i] & r.typeMask;
     r.flags[d] |= FLAG.pagesKnown;
   },
   setTypeAndTakeDmaCookie: (r, d, b, i) => {
-    if (has(b, i, HAS.x)) r.type[d] = b.x[i];
+    if (has(b, i, HAS.x)) r.type[d] = b.x[i] & r.typeMask;
     r.flags[d] = (r.flags[d] | FLAG.pagesKnown) & ~FLAG.cookiePut;
     r.cookie[d] = COOKIE.dma;
   },
@@ -312,7 +323,8 @@ const effects: Readonly<Record<Action, Effect>> = {
     const type = afterType(b, i);
     if (type !== TYPE_UNKNOWN) r.type[d] = type;
     else if (r.type[d] === TYPE_UNKNOWN) r.type[d] = TYPE.UNMANAGED;
-    r.flags[d] |= FLAG.hwpt | FLAG.pagesKnown;
+    r.flags[d] = (r.flags[d] & ~FLAG.hwptNull) | FLAG.hwpt | FLAG.pagesKnown;
+    if (has(b, i, HAS.a) && (b.aLo[i] | b.aHi[i]) === 0) r.flags[d] |= FLAG.hwptNull;
   },
   clearCookie: (r, d) => {
     r.cookie[d] = COOKIE.none;

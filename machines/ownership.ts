@@ -7,7 +7,7 @@
  */
 import { assign, setup } from 'xstate';
 import type { EventType } from '../events/event-types.ts';
-import { ACTIONS, GUARDS, type Action, type Decision, type Design, type Guard } from './design.ts';
+import { ACTIONS, GUARDS, typeMaskOf, type Action, type Decision, type Design, type Guard } from './design.ts';
 import { applyAction, guards, initialContext, type DomainContext, type MachineEvent, type Verdict } from './domain-context.ts';
 import { LIVING, OBSERVED, STATES, type MachineEventType, type State } from './states.ts';
 
@@ -101,7 +101,7 @@ export function ownershipMachine(design: Design) {
       ...Object.fromEntries(ACTIONS.map((name) => [name, assign(({ context, event }: any) => applyAction(name, context, event))])),
       judge: assign((_: any, verdict: Verdict) => ({ verdict })),
     },
-  }).createMachine({ id: design.id, context: initialContext(), initial: 'unknown', states } as any);
+  }).createMachine({ id: design.id, context: initialContext(typeMaskOf(design)), initial: 'unknown', states } as any);
 }
 
 /** What `ownershipMachine` returns. */

@@ -39,7 +39,7 @@ export interface TransitionTable {
 export const FACT_GUARDS = GUARDS.indexOf('typeIsDma');
 export const PAGE_GUARDS = GUARDS.indexOf('pageIsListed');
 /** Guards that hold only where the recorded kernel answered an errno. */
-export const ERRNO_GUARDS: ReadonlySet<string> = new Set(['refused', 'outOfMemory', 'noIommuDma']);
+export const ERRNO_GUARDS: ReadonlySet<string> = new Set(['refused', 'outOfMemory', 'noIommuDma', 'idsExhausted']);
 
 interface Transition {
   readonly guard?: unknown;

@@ -10,12 +10,12 @@ import { AFTER, BEFORE, EVENT_TYPES, KIND, OLD, WORD } from '../events/event-typ
 import { wordsObject } from '../events/ndjson.ts';
 import { assert } from '../events/problem.ts';
 import { hex64 } from '../events/tables.ts';
-import type { Design } from '../machines/design.ts';
+import { typeMaskOf, type Design } from '../machines/design.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
 import { RULES, ruleIndex, type Severity } from '../machines/rules.ts';
 import {
-  EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
+  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
 } from '../machines/states.ts';
 import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
 import { Attachments, type AttachmentsSnapshot } from './attachments.ts';
@@ -38,6 +38,8 @@ const NOT_APPLICABLE = OUTCOME_NUMBER['not-applicable'];
 const CPUS = 8192;
 /** Outcomes after which the domain is not what its owner thinks: later findings on it follow from this one. */
 const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion']);
+/** Allocations that take a parent. */
+const NESTED_ALLOCATIONS = new Set([KIND.iommufd_hwpt_nested_alloc, KIND.iommufd_viommu_alloc_hwpt_nested]);
 /** Rules whose refusal is itself the fault. */
 const REFUSAL_IS_FAULT = new Set([ruleIndex('msi-prepare-identity-rejected')]);
 
@@ -68,7 +70,7 @@ export interface AuditSnapshot {
 /** The audit of one design: apply batches in order, then `end`. */
 export class Audit implements AuditState {
   readonly design: Design;
-  readonly rows = new DomainRows();
+  readonly rows: DomainRows;
   readonly findings = new Findings();
   readonly checked: Checked = { errno: 0, words: 0, iovas: 0, addresses: 0 };
   readonly attachments = new Attachments();
@@ -97,6 +99,7 @@ export class Audit implements AuditState {
     this.design = design;
     this.own = own;
     this.table = compileDesign(design);
+    this.rows = new DomainRows(typeMaskOf(design));
     this.words = new WordCheck(design, this.rows);
     this.incarnations = new Incarnations(this.rows, (f) => this.findings.add(f));
     this.msi = new MsiCheck(this);
@@ -246,6 +249,7 @@ export class Audit implements AuditState {
     if (after === STATE.freed && before !== STATE.freed) incarnations.freed(d);
     const settled = verdict <= 0 ? false : this.judge(b, i, d, verdict, before, after);
     if (kind === KIND.iommu_dma_prepare_msi) this.msi.prepared(b, i, d, verdict);
+    else if (kind === KIND.iommu_get_msi_cookie && before === STATE.unowned) this.msi.cookieTaken(b, i, d);
     if (b.words[i * 3 + AFTER] !== 0) {
       // v6.12's iommufd has taken its MSI cookie before its allocation returns: memory tells, not the allocation.
       const adopts = before === STATE.unknown && this.design.ownerMember === 'none' && kind !== KIND.iommu_domain_alloc;
@@ -434,8 +438,9 @@ export class Audit implements AuditState {
   private withoutDomain(b: EventBatch, i: number): void {
     const kind = b.kind[i];
     const errno = b.present[i] & HAS.errno ? b.errno[i] : 0;
-    if (kind === KIND.iommu_set_fault_handler) this.found('set-fault-handler-null-domain', b, i, -1, { outcome: this.design.ownerMember === 'cookie_type' ? 'ignored-warn' : 'bug' });
+    if (kind === KIND.iommu_set_fault_handler) this.found('set-fault-handler-null-domain', b, i, -1, { outcome: this.design.others['set-fault-handler-null-domain'].outcome });
     else if (errno === EOPNOTSUPP && kind !== KIND.iommu_domain_alloc) this.groups.refused('hwpt-alloc-unsupported', b, i, -1, errno);
+    else if (errno === EINVAL && NESTED_ALLOCATIONS.has(kind)) this.groups.refused('nested-parent-invalid', b, i, -1, errno);
   }
 
   // ── gaps ───────────────────────────────────────────────────────────────────────────────────────────────────────

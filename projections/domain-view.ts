@@ -76,7 +76,8 @@ function wordOf(audit: Audit, d: number, arch: Arch): DomainView['word'] {
   if (type === TYPE_UNKNOWN) return null;
   if (design.ownerMember === 'none') return encodeWord(design.id as DesignId, arch, { type });
   if (state === 'unknown' || state === 'freed') return null;
-  return encodeWord(design.id as DesignId, arch, { type, [design.ownerMember]: design.ownerValues[state] });
+  const width = design.ownerBits === 0 ? {} : { ownerBits: design.ownerBits };
+  return encodeWord(design.id as DesignId, arch, { type, [design.ownerMember]: design.ownerValues[state] }, width);
 }
 
 function pagesOf(audit: Audit, d: number): PageView[] {

@@ -7,7 +7,7 @@ import { HAS } from '../events/batch.ts';
 import { hex64 } from '../events/tables.ts';
 import { step } from '../machines/domain-rows.ts';
 import { RULES, ruleIndex } from '../machines/rules.ts';
-import { EBUSY, EINVAL, EPERM, MACHINE_EVENT, errnoText } from '../machines/states.ts';
+import { EBUSY, EINVAL, EPERM, MACHINE_EVENT, TYPE, errnoText } from '../machines/states.ts';
 import type { Device, Group } from './attachments.ts';
 import type { AuditState } from './audit-state.ts';
 import type { MsiCheck } from './msi-check.ts';
@@ -34,7 +34,7 @@ export class GroupCheck {
     const errno = present & HAS.errno ? b.errno[i] : 0;
     if (errno < 0) {
       this.state.checked.errno += this.state.own ? 1 : 0;
-      const rule = errno === EBUSY ? 'attach-group-busy' : errno === EINVAL ? 'attach-foreign-ops' : null;
+      const rule = errno === EBUSY ? this.busy(b, i) : errno === EINVAL ? this.unfit(b, i, d) : null;
       if (rule) this.refused(rule, b, i, d, errno);
       return;
     }
@@ -62,6 +62,22 @@ export class GroupCheck {
     device.domain = d;
     device.generation = generation;
     this.msi.checkStale(b, i, device, d);
+  }
+
+  /** Why an attach was answered -EBUSY: a group that is on its core domain can only be in reset recovery. */
+  private busy(b: EventBatch, i: number): string {
+    const group = this.claimHolder(b, i);
+    const { rows, incarnations, design } = this.state;
+    const core = group !== null && group.domain >= 0 && incarnations.generation[group.domain] === group.generation
+      && rows.type[group.domain] === ((group.claims ?? 0) > 0 ? TYPE.BLOCKED : TYPE.IDENTITY);
+    return core && design.others['attach-during-reset'].outcome === 'rejected' ? 'attach-during-reset' : 'attach-group-busy';
+  }
+
+  /** Why an attach was answered -EINVAL: the blocking domain, a group of several devices, or another driver's domain. */
+  private unfit(b: EventBatch, i: number, d: number): string {
+    if (this.state.rows.type[d] === TYPE.BLOCKED) return 'attach-require-direct-blocked';
+    const byDevice = (b.present[i] & (HAS.device | HAS.group)) === HAS.device;
+    return byDevice && (this.claimHolder(b, i)?.members.length ?? 0) > 1 ? 'attach-device-multi-group' : 'attach-foreign-ops';
   }
 
   /** A device turns out to be of this group, which holds the domain for it from now on. */
@@ -146,7 +162,7 @@ export class GroupCheck {
     this.msi.released(owner);
   }
 
-  /** A refusal that every design gives alike. */
+  /** A refusal that the kernel gave and every design gives alike. */
   refused(rule: string, b: EventBatch, i: number, d: number, errno: number): void {
     this.state.found(rule, b, i, d, {
       outcome: 'rejected', severity: 'info', ...(d >= 0 && { before: this.state.rows.state[d], after: this.state.rows.state[d] }),

@@ -9,19 +9,22 @@ import { hex64 } from '../events/tables.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, FLAG } from '../machines/domain-rows.ts';
 import { mapKind } from '../machines/map-kind.ts';
-import { OUTCOMES, STATE, TYPE } from '../machines/states.ts';
+import { OUTCOMES, STATE, TYPE, errnoText } from '../machines/states.ts';
 import { NONE } from '../machines/transition-table.ts';
 import type { Device, Msi, OwnerKey } from './attachments.ts';
 import type { AuditState } from './audit-state.ts';
 import { EXHAUSTED, IommufdMaps, UNSURE, type IommufdMapsSnapshot } from './iommufd-maps.ts';
 
 const NOOP = OUTCOMES.indexOf('noop');
+/** Domains without a cookie that are remembered at most; each is needed until VFIO has asked for it. */
+const EARLY_LIMIT = 4096;
 
 /** What the MSI check knows, as plain data. */
 export interface MsiCheckSnapshot {
   readonly maps: IommufdMapsSnapshot;
   readonly fdOwner: readonly string[];
   readonly fdGeneration: readonly number[];
+  readonly early: readonly (readonly [number, number, number])[];
 }
 
 /** Judges MSI pages, descriptors and what is programmed. */
@@ -31,6 +34,8 @@ export class MsiCheck {
   /** iommufd_ctx of each row's present incarnation, once a group that it owns was attached. */
   private readonly fdOwner: OwnerKey[] = [];
   private readonly fdGeneration: number[] = [];
+  /** Domains without an owner on which MSIs were prepared: row, to generation and position of the first time. */
+  private readonly early = new Map<number, readonly [generation: number, position: number]>();
   private mapKinds: Int8Array = new Int8Array(256).fill(-1);
 
   constructor(state: AuditState) {
@@ -52,11 +57,12 @@ export class MsiCheck {
   forget(): void {
     this.maps.forget();
     this.fdGeneration.length = 0;
+    this.early.clear();
   }
 
   /** Returns everything as plain data. */
   snapshot(): MsiCheckSnapshot {
-    return { maps: this.maps.snapshot(), fdOwner: [...this.fdOwner], fdGeneration: [...this.fdGeneration] };
+    return { maps: this.maps.snapshot(), fdOwner: [...this.fdOwner], fdGeneration: [...this.fdGeneration], early: [...this.early].map(([d, at]) => [d, ...at] as const) };
   }
 
   /** Takes over what `snapshot` returned; only on a fresh object. */
@@ -64,6 +70,7 @@ export class MsiCheck {
     this.maps.restore(s.maps);
     this.fdOwner.push(...s.fdOwner);
     this.fdGeneration.push(...s.fdGeneration);
+    for (const [d, generation, position] of s.early) this.early.set(d, [generation, position]);
   }
 
   /** `MAP` kind of the iommu_map in row `i`; callers are looked up once. */
@@ -123,11 +130,26 @@ export class MsiCheck {
     return device && device.domain >= 0 && this.state.incarnations.generation[device.domain] === device.generation ? device.domain : -1;
   }
 
+  /** iommu_get_msi_cookie on a domain without an owner: were MSIs prepared on it before? */
+  cookieTaken(b: EventBatch, i: number, d: number): void {
+    const early = this.early.get(d);
+    if (!early || this.state.rows.state[d] !== STATE.msi_owned) return;
+    this.early.delete(d);
+    const { design } = this.state;
+    const { outcome, errno } = design.others['msi-prepare-before-cookie'];
+    if (outcome !== 'rejected' || early[0] !== this.state.incarnations.generation[d]) return;
+    this.state.found('msi-prepare-before-cookie', b, i, d, {
+      outcome, severity: this.state.own ? 'info' : 'warning', before: STATE.unowned, after: STATE.msi_owned, expected: { errno },
+      message: `an MSI was prepared in event ${early[1]}, before the domain had its cookie: ${design.id} answers ${errnoText(errno ?? 0)} there`,
+    });
+  }
+
   /** iommu_dma_prepare_msi: what the descriptor says from now on, and whether it is what the pages say. */
   prepared(b: EventBatch, i: number, d: number, verdict: number): void {
     const present = b.present[i];
     const { rows } = this.state;
     const pagesOf = rows.pages;
+    if (rows.state[d] === STATE.unowned && rows.type[d] === TYPE.UNMANAGED && this.early.size < EARLY_LIMIT) this.early.set(d, [this.state.incarnations.generation[d], b.position + i]);
     if (verdict === NONE || (present & HAS.errno && b.errno[i] < 0) || (present & HAS.a) === 0) return;
     const backend = rows.state[d] === STATE.iommufd_owned ? MAP.iommufd : MAP.dma;
     const page = rows.findPage(d, backend, b.aLo[i], b.aHi[i]);

@@ -5,7 +5,7 @@
 import type { EventBatch } from '../events/batch.ts';
 import { WORD } from '../events/event-types.ts';
 import { hex64 } from '../events/tables.ts';
-import type { Design } from '../machines/design.ts';
+import { typeMaskOf, type Design } from '../machines/design.ts';
 import { COOKIE, type DomainRows } from '../machines/domain-rows.ts';
 import { LIVING, STATE, STATES, TYPE, TYPE_UNKNOWN } from '../machines/states.ts';
 import { NONE } from '../machines/transition-table.ts';
@@ -31,10 +31,15 @@ export class WordCheck {
   private readonly rows: DomainRows;
   /** Owner value of each state, NONE where it has none. */
   private readonly ownerOf: Int32Array;
+  /** The two fields of the packed word, on little-endian machines. */
+  private readonly typeMask: number;
+  private readonly ownerShift: number;
 
   constructor(design: Design, rows: DomainRows) {
     this.design = design;
     this.rows = rows;
+    this.typeMask = typeMaskOf(design);
+    this.ownerShift = 32 - design.ownerBits;
     this.ownerOf = Int32Array.from(STATES, (s) => (s === 'unknown' || s === 'freed' ? NONE : design.ownerValues[s]));
   }
 
@@ -75,7 +80,7 @@ export class WordCheck {
     if (owner === NONE) return compared;
     compared = true;
     if (member === 'cookie_type' && owner > 5) broken.push('word-mismatch', 'cookie-type-out-of-range');
-    else if (member === 'private_data_owner' && owner === 3) broken.push('word-mismatch', 'owner-reserved-value');
+    else if (member === 'private_data_owner' && owner > 2) broken.push('word-mismatch', 'owner-reserved-value');
     else if (owner !== this.ownerOf[state]) {
       this.mismatch();
       const seen = this.stateOf(b, w, d);
@@ -84,6 +89,8 @@ export class WordCheck {
     } else if (owner === 1 && has & WORD.iova_cookie_type && member === 'private_data_owner') {
       if (this.cookieOf(b, w) !== (state === STATE.msi_owned ? COOKIE.msi : COOKIE.dma)) this.mismatch();
     }
+    // A put clears the pointer and leaves the tag: then the row has no cookie either.
+    if (owner === 1 && member === 'private_data_owner' && has & WORD.iova_cookie && rows.cookie[d] !== COOKIE.none && this.cookieOf(b, w) === COOKIE.none) broken.push('owner-cookie-mismatch');
     this.compareRaw(b, w, state, rows.type[d]);
     return compared;
   }
@@ -91,9 +98,9 @@ export class WordCheck {
   /** The packed word itself, where it was fetched besides its two fields. */
   private compareRaw(b: EventBatch, w: number, state: number, predicted: number): void {
     if (!this.rawTells(b, w)) return;
-    const type = b.wordRaw[w] & 0x3fffffff;
+    const type = b.wordRaw[w] & this.typeMask;
     const same = predicted === TYPE_UNKNOWN || type === predicted || (isDmaType(type) && isDmaType(predicted));
-    if (!same || b.wordRaw[w] >>> 30 !== this.ownerOf[state]) this.mismatch();
+    if (!same || b.wordRaw[w] >>> this.ownerShift !== this.ownerOf[state]) this.mismatch();
   }
 
   private mismatch(): void {
@@ -108,7 +115,7 @@ export class WordCheck {
   /** Observed type, or TYPE_UNKNOWN. Little-endian machines only: a recorded u32 is already the machine's number. */
   typeOf(b: EventBatch, w: number): number {
     if (b.words[w] & WORD.type) return b.wordType[w];
-    return this.rawTells(b, w) ? b.wordRaw[w] & 0x3fffffff : TYPE_UNKNOWN;
+    return this.rawTells(b, w) ? b.wordRaw[w] & this.typeMask : TYPE_UNKNOWN;
   }
 
   /** Observed value of this design's owner member, or NONE. */
@@ -116,7 +123,7 @@ export class WordCheck {
     const has = b.words[w];
     if (this.design.ownerMember === 'cookie_type') return has & WORD.cookie_type ? b.wordOwner[w] : NONE;
     if (has & WORD.private_data_owner) return b.wordOwner[w];
-    return this.rawTells(b, w) ? b.wordRaw[w] >>> 30 : NONE;
+    return this.rawTells(b, w) ? b.wordRaw[w] >>> this.ownerShift : NONE;
   }
 
   /** Observed `iova_cookie` as a `COOKIE`, or NONE where its kind is not told. */
@@ -133,11 +140,11 @@ export class WordCheck {
     const state = this.rows.state[d];
     const sva = type === TYPE.SVA ? STATE.sva_owned : STATE.unowned;
     if (has & WORD.cookie_type) return b.wordOwner[w] < COOKIE_TYPE_STATES.length ? this.fit(COOKIE_TYPE_STATES[b.wordOwner[w]]) : NONE;
-    const tag = has & WORD.private_data_owner ? b.wordOwner[w] : this.rawTells(b, w) ? b.wordRaw[w] >>> 30 : NONE;
+    const tag = has & WORD.private_data_owner ? b.wordOwner[w] : this.rawTells(b, w) ? b.wordRaw[w] >>> this.ownerShift : NONE;
     if (tag !== NONE) {
       if (tag === 0) return state === STATE.fault_handler_owned ? state : sva;
       if (tag === 2) return this.fit(STATE.iommufd_owned);
-      if (tag === 3) return NONE;
+      if (tag > 2) return NONE;
       const cookie = has & WORD.iova_cookie ? this.cookieOf(b, w) : NONE;
       if (cookie === COOKIE.dma) return STATE.dma_owned;
       if (cookie === COOKIE.msi) return STATE.msi_owned;

@@ -5,6 +5,7 @@
  */
 import type { Decision, Design } from '../design.ts';
 import { EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP } from '../states.ts';
+import { accepted, ignoredWarn, noop, notApplicable, otherRules, undetected } from './other-rules.ts';
 import { dmaSwMsi, iommuMap, iommuUnmap, iommufdSwMsi } from './shared-calls.ts';
 
 const OTHERS = ['dma_owned', 'msi_owned', 'fault_handler_owned', 'sva_owned'] as const;
@@ -30,6 +31,8 @@ export const cookieType: Design = {
   title: 'cookie-type: as merged in v6.15, one enum and one union',
   ownerMember: 'cookie_type',
   ownerValues: { unowned: 0, dma_owned: 1, msi_owned: 2, fault_handler_owned: 3, sva_owned: 4, iommufd_owned: 5 },
+  ownerBits: 0,
+  msiPrepareLock: false, // no lock common to two groups of one VFIO domain until 7.2
   replaceCarriesMsiPages: true,
   putAfterPut: { outcome: 'double-free', rule: 'put-cookie-twice', errno: 'none' },
   calls: {
@@ -94,7 +97,7 @@ export const cookieType: Design = {
       ...iommufdSwMsi,
       { outcome: 'rejected', errno: EOPNOTSUPP, rule: 'msi-prepare-unowned' },
     ],
-    iommu_map: iommuMap('rejected', 'undetected', 'msi-prot-mismatch'), // no common lock between two groups of one VFIO domain until 7.2
+    iommu_map: iommuMap('rejected', false, 'msi-prot-mismatch'),
     iommu_unmap: iommuUnmap,
     // [7.3] iommu.c:2127: DMA_IOVA and DMA_MSI are put, SVA drops mm, others own no core memory; then ops->free
     iommu_domain_free: [
@@ -104,5 +107,23 @@ export const cookieType: Design = {
       { if: 'hasMappings', errno: 'none', outcome: 'undetected', rule: 'free-with-live-mappings', to: 'freed', do: 'beginRelease' },
       { errno: 'none', to: 'freed', do: 'beginRelease' },
     ],
+  },
+  others: {
+    ...otherRules,
+    'set-fault-handler-null-domain': ignoredWarn, // [7.3] iommu.c:2061 WARN_ON(!domain)
+    'cookie-type-out-of-range': undetected,
+    'stale-owner-after-put': accepted, // cookie_type stays; harmless because free follows
+    'msi-prepare-identity-rejected': accepted, // [7.3] iommu.c:4248 IDENTITY is tested first
+    'msi-prepare-before-cookie': { outcome: 'rejected', errno: EOPNOTSUPP },
+    'msi-prepare-no-handle': noop,
+    // pointer and tag are written together, and the tag alone says which member of the union counts
+    'msi-prepare-null-hwpt': notApplicable,
+    'put-on-iommufd-owned': notApplicable,
+    'msi-wrong-backend': notApplicable,
+    'owner-cookie-mismatch': notApplicable,
+    // separate words again
+    'owner-reserved-value': notApplicable,
+    'type-overflow-30-bits': notApplicable,
+    'word-shared-rmw': notApplicable,
   },
 };

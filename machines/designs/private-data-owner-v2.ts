@@ -1,12 +1,13 @@
 /**
  * private-data-owner-v2: all four patches. 3/4 drops sw_msi and dispatches and releases by the tag;
  * 4/4 puts iova_cookie and iommufd_hwpt into one union, so that `if (domain->iova_cookie) return -EEXIST;` now also
- * sees iommufd_hwpt: a foreign cookie is refused by accident.
+ * sees iommufd_hwpt: a foreign cookie is refused by accident, but not where iommufd_hwpt is still NULL (automatic domains).
  * Source: the series of 2025-02-28, patches 2/4 to 4/4; KERNEL.md 1, 5.3, 7.2; recording pdo2-steal.
  */
 import type { Decision, Design } from '../design.ts';
 import { EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP } from '../states.ts';
-import { dmaSwMsi, iommufdSwMsi } from './shared-calls.ts';
+import { notApplicable } from './other-rules.ts';
+import { dmaSwMsi, iommuMap, iommufdSwMsiAsPosted } from './shared-calls.ts';
 import { privateDataOwner } from './private-data-owner.ts';
 
 /** 3/4: if (domain->private_data_owner != IOMMU_DOMAIN_DATA_OWNER_DMA) return; */
@@ -26,20 +27,20 @@ export const privateDataOwnerV2: Design = {
   calls: {
     ...privateDataOwner.calls,
     iommu_get_dma_cookie: [
-      { in: ['iommufd_owned'], if: 'hasHwpt', outcome: 'rejected', errno: EEXIST, rule: 'get-dma-cookie-on-iommufd' },
+      { in: ['iommufd_owned'], if: 'hwptIsNull', outcome: 'overwrites', rule: 'get-dma-cookie-on-iommufd', to: 'dma_owned', do: 'takeDmaCookie' },
+      { in: ['iommufd_owned'], outcome: 'rejected', errno: EEXIST, rule: 'get-dma-cookie-on-iommufd' },
       { if: 'hasCookie', outcome: 'rejected', errno: EEXIST, rule: 'get-dma-cookie-existing-cookie' },
       { if: 'outOfMemory', outcome: 'rejected', errno: ENOMEM, rule: 'get-cookie-enomem' },
-      { in: ['iommufd_owned'], outcome: 'overwrites', rule: 'get-dma-cookie-on-iommufd', to: 'dma_owned', do: 'takeDmaCookie' },
       { if: 'typeIsNotDma', outcome: 'undetected', rule: 'get-dma-cookie-non-dma-type', to: 'dma_owned', do: 'takeDmaCookie' },
       { to: 'dma_owned', do: 'takeDmaCookie' },
     ],
     iommu_get_msi_cookie: [
       { if: 'noIommuDma', outcome: 'rejected', errno: ENODEV, rule: 'get-msi-cookie-no-iommu-dma' },
       { if: 'typeIsNotUnmanaged', outcome: 'rejected', errno: EINVAL, rule: 'get-msi-cookie-wrong-type' },
-      { in: ['iommufd_owned'], if: 'hasHwpt', outcome: 'rejected', errno: EEXIST, rule: 'get-msi-cookie-on-iommufd' },
+      { in: ['iommufd_owned'], if: 'hwptIsNull', outcome: 'overwrites', rule: 'get-msi-cookie-on-iommufd', to: 'msi_owned', do: 'takeMsiCookie' },
+      { in: ['iommufd_owned'], outcome: 'rejected', errno: EEXIST, rule: 'get-msi-cookie-on-iommufd' },
       { if: 'hasCookie', outcome: 'rejected', errno: EEXIST, rule: 'get-msi-cookie-existing-cookie' },
       { if: 'outOfMemory', outcome: 'rejected', errno: ENOMEM, rule: 'get-cookie-enomem' },
-      { in: ['iommufd_owned'], outcome: 'overwrites', rule: 'get-msi-cookie-on-iommufd', to: 'msi_owned', do: 'takeMsiCookie' },
       { if: 'baseIsUnaligned', outcome: 'undetected', rule: 'msi-cookie-base-unaligned', to: 'msi_owned', do: 'takeMsiCookie' },
       { to: 'msi_owned', do: 'takeMsiCookie' },
     ],
@@ -51,9 +52,16 @@ export const privateDataOwnerV2: Design = {
     // 3/4: switch (private_data_owner) { DMA, IOMMUFD, default: -EOPNOTSUPP }, also for IDENTITY
     iommu_dma_prepare_msi: [
       ...dmaSwMsi,
-      ...iommufdSwMsi,
+      ...iommufdSwMsiAsPosted,
       { if: 'typeIsIdentity', outcome: 'rejected', errno: EOPNOTSUPP, rule: 'msi-prepare-identity-rejected' },
       { outcome: 'rejected', errno: EOPNOTSUPP, rule: 'msi-prepare-unowned' },
     ],
+    iommu_map: iommuMap('rejected', false, 'msi-prot-mismatch'), // the tag chooses the back end, there is no pointer beside it
+  },
+  others: {
+    ...privateDataOwner.others,
+    'msi-prepare-before-cookie': { outcome: 'rejected', errno: EOPNOTSUPP },
+    'put-on-iommufd-owned': notApplicable, // the adoption has overwritten the cookie's pointer
+    'msi-wrong-backend': notApplicable,
   },
 };

@@ -5,7 +5,8 @@
  */
 import type { Decision, Design } from '../design.ts';
 import { EEXIST, EINVAL, ENODEV, ENOMEM } from '../states.ts';
-import { dmaSwMsi, iommuMap, iommufdSwMsi } from './shared-calls.ts';
+import { accepted, noop, undetected } from './other-rules.ts';
+import { dmaSwMsi, iommuMap, iommufdSwMsiAsPosted } from './shared-calls.ts';
 import { v612 } from './v6.12.ts';
 
 /** The tag or pointer is stored without looking at the old one: a cookie that is there is never freed. */
@@ -33,6 +34,7 @@ export const swMsi: Design = {
   ...v612,
   id: 'sw-msi',
   title: 'sw-msi: a function pointer per domain chooses the MSI back end',
+  msiPrepareLock: false, // [288683] only the group mutex is left
   replaceCarriesMsiPages: true,
   calls: {
     ...v612.calls,
@@ -69,8 +71,8 @@ export const swMsi: Design = {
       { errno: 'none', to: 'sva_owned', do: 'setTypeSva' },
     ],
     // [288683] iommu.c iommu_dma_prepare_msi: group->domain && domain->sw_msi, else 0
-    iommu_dma_prepare_msi: [...dmaSwMsi, ...iommufdSwMsi, { outcome: 'noop' }],
-    iommu_map: iommuMap('rejected', 'undetected', 'msi-wrong-backend'), // only the group mutex is left
+    iommu_dma_prepare_msi: [...dmaSwMsi, ...iommufdSwMsiAsPosted, { outcome: 'noop' }],
+    iommu_map: iommuMap('rejected', false, 'msi-wrong-backend'),
     // iommu_domain_free as v6.12; iommu_put_dma_cookie returns early when sw_msi was replaced, and the cookie is lost
     iommu_domain_free: [
       { if: 'typeIsStatic', errno: 'none' },
@@ -79,5 +81,11 @@ export const swMsi: Design = {
       { if: 'hasMappings', errno: 'none', outcome: 'undetected', rule: 'free-with-live-mappings', to: 'freed', do: 'beginRelease' },
       { errno: 'none', to: 'freed', do: 'beginRelease' },
     ],
+  },
+  others: {
+    ...v612.others,
+    'stale-owner-after-put': accepted, // sw_msi keeps pointing at iommu_dma_sw_msi
+    'msi-prepare-no-handle': noop, // iommufd_sw_msi returns 0 and leaves the doorbell as it is
+    'owner-cookie-mismatch': undetected, // two copies of one fact: sw_msi and iova_cookie
   },
 };

@@ -4,6 +4,7 @@
  */
 import type { Design } from '../design.ts';
 import { EEXIST, EINVAL, ENODEV, ENOMEM } from '../states.ts';
+import { accepted, noop, notApplicable, otherRules } from './other-rules.ts';
 import { dmaSwMsi, iommuMap, iommuUnmap } from './shared-calls.ts';
 
 /** The v6.12 stable kernel. */
@@ -12,6 +13,8 @@ export const v612: Design = {
   title: 'v6.12: iova_cookie pointer, nothing says who owns the domain',
   ownerMember: 'none',
   ownerValues: { unowned: 0, dma_owned: 0, msi_owned: 0, iommufd_owned: 0, fault_handler_owned: 0, sva_owned: 0 },
+  ownerBits: 0,
+  msiPrepareLock: true, // [6.12] dma-iommu.c:1815, global
   replaceCarriesMsiPages: false, // [6.12] iommufd/device.c:310 FIXME
   putAfterPut: { outcome: 'use-after-free', rule: 'use-after-free', errno: 'none' },
   calls: {
@@ -80,7 +83,7 @@ export const v612: Design = {
       ...dmaSwMsi,
       { outcome: 'noop' },
     ],
-    iommu_map: iommuMap('rejected', 'not-applicable', 'msi-prot-mismatch'), // msi_prepare_lock serialises the page list
+    iommu_map: iommuMap('rejected', true, 'msi-prot-mismatch'),
     iommu_unmap: iommuUnmap,
     // [6.12] iommu.c:2052: always iommu_put_dma_cookie, then ops->free if there is one
     iommu_domain_free: [
@@ -89,5 +92,36 @@ export const v612: Design = {
       { if: 'hasMappings', errno: 'none', outcome: 'undetected', rule: 'free-with-live-mappings', to: 'freed', do: 'beginRelease' },
       { errno: 'none', to: 'freed', do: 'beginRelease' },
     ],
+  },
+  others: {
+    ...otherRules,
+    'set-fault-handler-null-domain': { outcome: 'bug' }, // [6.12] iommu.c:1933 BUG_ON(!domain)
+    'get-msi-cookie-on-iommufd': accepted, // iommufd itself is the caller; a call by anybody else is not told from it
+    'get-msi-cookie-on-fault-handler': accepted,
+    'get-dma-cookie-on-fault-handler': accepted,
+    'set-fault-handler-on-owned': accepted,
+    'set-fault-handler-twice': accepted,
+    'put-dma-cookie-unowned': noop, // normal: iommu_domain_free always puts
+    'put-cookie-twice': noop,
+    'put-on-iommufd-owned': accepted, // its domains have a normal MSI cookie, which is freed
+    'msi-prepare-unowned': accepted, // the physical doorbell passes through
+    'msi-prepare-identity-rejected': accepted,
+    'msi-prepare-before-cookie': accepted,
+    // there is one put for both kinds, and nothing that names an owner
+    'put-cookie-kind-mismatch': notApplicable,
+    'stale-owner-after-put': notApplicable,
+    'cookie-leaked-at-free': notApplicable,
+    'iommufd-adopts-owned-domain': notApplicable,
+    'owner-reserved-value': notApplicable,
+    'cookie-type-out-of-range': notApplicable,
+    'type-overflow-30-bits': notApplicable,
+    'word-shared-rmw': notApplicable,
+    'owner-cookie-mismatch': notApplicable,
+    // iommufd has no MSI back end of its own
+    'msi-prepare-null-hwpt': notApplicable,
+    'msi-prepare-no-handle': notApplicable,
+    'msi-wrong-backend': notApplicable,
+    'msi-iommufd-ids-exhausted': notApplicable,
+    'msi-iommufd-enomem-deref': notApplicable,
   },
 };

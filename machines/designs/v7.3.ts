@@ -3,7 +3,7 @@
  * Source: Debian linux-source-7.3 7.3.4; KERNEL.md 10.
  */
 import type { Design } from '../design.ts';
-import { EOPNOTSUPP } from '../states.ts';
+import { EBUSY, EOPNOTSUPP } from '../states.ts';
 import { adoptNested, cookieType } from './cookie-type.ts';
 import { iommuMap } from './shared-calls.ts';
 
@@ -12,10 +12,15 @@ export const v73: Design = {
   ...cookieType,
   id: 'v7.3',
   title: 'v7.3: cookie_type plus is_iommupt, one lock around the MSI page list',
+  msiPrepareLock: true, // back in 7.2, inside iommu_dma_get_msi_page, [7.3] dma-iommu.c:2220
   calls: {
     ...cookieType.calls,
     iommufd_hwpt_nested_alloc: adoptNested(EOPNOTSUPP), // since v6.17, 0c6e0ae7a7e4
     iommufd_viommu_alloc_hwpt_nested: adoptNested(EOPNOTSUPP),
-    iommu_map: iommuMap('rejected-warn', 'not-applicable', 'msi-prot-mismatch'), // msi_prepare_lock is back, [7.3] dma-iommu.c:2212
+    iommu_map: iommuMap('rejected-warn', true, 'msi-prot-mismatch'),
+  },
+  others: {
+    ...cookieType.others,
+    'attach-during-reset': { outcome: 'rejected', errno: EBUSY }, // group->recovery_cnt, [7.3] iommu.c:2457
   },
 };

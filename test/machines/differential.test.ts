@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createActor } from 'xstate';
 import { EventBatch, createInterned } from '../../events/batch.ts';
-import type { Design } from '../../machines/design.ts';
+import { typeMaskOf, withOwnerBits, type Design } from '../../machines/design.ts';
 import { DESIGNS } from '../../machines/design-list.ts';
 import type { DomainContext } from '../../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step } from '../../machines/domain-rows.ts';
@@ -32,8 +32,9 @@ function tableView(rows: DomainRows): unknown {
   return {
     state: STATES[rows.state[0]],
     type: rows.type[0],
+    typeMask: rows.typeMask,
     cookie: rows.cookie[0] === COOKIE.none ? 'none' : rows.cookie[0] === COOKIE.dma ? 'dma' : 'msi',
-    cookiePut: flag(FLAG.cookiePut), hwpt: flag(FLAG.hwpt), releasing: flag(FLAG.releasing), pagesKnown: flag(FLAG.pagesKnown),
+    cookiePut: flag(FLAG.cookiePut), hwpt: flag(FLAG.hwpt), hwptNull: flag(FLAG.hwptNull), releasing: flag(FLAG.releasing), pagesKnown: flag(FLAG.pagesKnown),
     attached: rows.attached[0], mappedBytes: rows.mappedBytes[0],
     base: flag(FLAG.baseKnown) ? u64(rows.baseLo[0], rows.baseHi[0]) : null,
     msiNext: flag(FLAG.msiNextKnown) ? u64(rows.msiNextLo[0], rows.msiNextHi[0]) : null,
@@ -55,7 +56,7 @@ function engines(design: Design): (events: readonly Draw[]) => void {
 }
 
 function run(table: TransitionTable, machine: OwnershipMachine, events: readonly Draw[]): void {
-  const rows = new DomainRows();
+  const rows = new DomainRows(typeMaskOf(table.design));
   rows.reset(0);
   const batch = new EventBatch(createInterned());
   const actor = createActor(machine as any) as unknown as {
@@ -83,7 +84,8 @@ function run(table: TransitionTable, machine: OwnershipMachine, events: readonly
 }
 
 describe('compiled table and XState machine agree', () => {
-  it.each(DESIGNS.map((d) => [d.id, d] as const))('%s', (_, design) => {
+  const wide = withOwnerBits(DESIGNS[2], 4);
+  it.each([...DESIGNS.map((d) => [d.id, d] as const), [`${wide.id}, 4 owner bits`, wide] as const])('%s', (_, design) => {
     const compare = engines(design);
     fc.assert(
       fc.property(fc.array(draw, { minLength: 1, maxLength: 16 }), compare),

@@ -24,7 +24,7 @@ export interface Draw {
 }
 
 const calls: readonly MachineEventType[] = [...DOMAIN_CALLS, ...OBSERVED, 'gap', 'detached'];
-const addresses = [0x8000000n, 0x8001000n, 0x8002000n, 0x80ff000n, 0x8100000n, 0xfffff000n, 0n, 0xfffffffffffff000n, 0x8090000n, 0x8080000n, 0x8090040n, 0x8000800n];
+const addresses = [0x8000000n, 0x8001000n, 0x8002000n, 0x80ff000n, 0x8100000n, 0xfffff000n, 0n, 0xfffffffffffff000n, 0x8090000n, 0x8080000n, 0x8090040n, 0x8000800n, 0x400000000000000n];
 const maybe = <T>(...values: readonly T[]) => fc.constantFrom<T | undefined>(undefined, ...values);
 
 /** Any event of the machine; calls that own, release and map come more often than the rest. */
@@ -34,11 +34,11 @@ export const draw: fc.Arbitrary<Draw> = fc.record({
     { weight: 4, arbitrary: fc.constantFrom<MachineEventType>('iommu_get_msi_cookie', 'iommu_map', 'iommu_dma_prepare_msi', 'iommufd_hwpt_paging_alloc', 'iommu_get_dma_cookie', 'iommu_unmap') },
   ),
   own: fc.boolean(),
-  errno: maybe(0, 0, -12, -16, -17, -19, -22, -95),
+  errno: maybe(0, 0, -12, -16, -17, -19, -22, -75, -95),
   a: maybe(...addresses),
   b: maybe(...addresses),
   c: fc.constantFrom(0x1000n, 0x1000n, 0x2000n, 0x10000n, 0x800n, 0n),
-  x: maybe(0, 1, 3, 4, 0xb, 0x10, 0x13, 0x1a, 0x40),
+  x: maybe(0, 1, 3, 4, 0xb, 0x10, 0x13, 0x1a, 0x40, 0x10000001, 0x40000001),
   afterType: maybe(1, 0x40, 3),
   map: fc.constantFrom(MAP.user, MAP.dma, MAP.dma, MAP.iommufd, MAP.iommufd, MAP.uncounted),
 });
@@ -81,6 +81,9 @@ export function machineEvent(e: Draw): MachineEvent {
   switch (e.type) {
     case 'iommu_domain_alloc':
       if (e.x !== undefined) out.domain_type = e.x;
+      break;
+    case 'iommufd_hwpt_paging_alloc':
+      if (e.a !== undefined) out.hwpt = e.a;
       break;
     case 'iommu_get_msi_cookie':
       if (e.a !== undefined) out.base = e.a;
