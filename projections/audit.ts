@@ -285,7 +285,7 @@ export class Audit implements AuditState {
     if (rule === NONE || outcome === ACCEPTED || outcome === NOOP) return false;
     const { id, severity, sentence } = RULES[rule];
     if (outcome === REJECTED || outcome === REJECTED_WARN || outcome === IGNORED_WARN) {
-      const agrees = recorded === NO_ERRNO || errno === NO_ERRNO ? !(own && this.wordsChanged(b, i)) : recorded === errno;
+      const agrees = recorded === NO_ERRNO || errno === NO_ERRNO ? this.ignored(b, i, recorded) : recorded === errno;
       const refused: Details = {
         outcome: OUTCOMES[outcome], before, after,
         expected: errno === NO_ERRNO ? {} : { errno },
@@ -298,8 +298,8 @@ export class Audit implements AuditState {
       if (own) {
         // The kernel accepted what its design refuses.
         const state = this.acceptedState(b.kind[i], after);
-        const outcome = state !== before && before !== STATE.unowned ? 'overwrites' : 'undetected';
-        this.found(id, b, i, d, { ...refused, outcome, after: state, message: `${sentence}: ${this.design.id} ${errno === NO_ERRNO ? 'warns and does nothing' : `answers ${errnoText(errno)}`}, the kernel accepted it` });
+        const went = state !== before && before !== STATE.unowned ? 'overwrites' : 'undetected';
+        this.found(id, b, i, d, { ...refused, outcome: went, after: state, message: `${sentence}: ${this.design.id} ${outcome === IGNORED_WARN ? 'warns and does nothing' : `answers ${errno === NO_ERRNO ? 'an errno' : errnoText(errno)}`}, the kernel accepted it` });
         if (state !== after) this.force(b, i, d, state);
         return true;
       }
@@ -307,7 +307,7 @@ export class Audit implements AuditState {
         ...refused,
         severity: REFUSAL_IS_FAULT.has(rule) ? severity : severity === 'info' ? 'info' : 'warning',
         outcome: 'rejected',
-        message: `${sentence}: ${this.design.id} would answer ${errno === NO_ERRNO ? 'with a WARN and do nothing' : errnoText(errno)}`,
+        message: `${sentence}: ${this.design.id} would ${outcome === IGNORED_WARN ? 'warn and do nothing' : `answer ${errno === NO_ERRNO ? 'an errno' : errnoText(errno)}`}`,
       });
       return false;
     }
@@ -395,9 +395,11 @@ export class Audit implements AuditState {
   private observe(b: EventBatch, i: number, set: number, d: number, before: number): void {
     const { words, rows } = this;
     if (rows.state[d] === STATE.freed && set === AFTER) return;
-    if (this.own && rows.state[d] !== STATE.unknown) {
-      const compared = words.compare(b, i * 3 + set, d);
-      if (compared) this.checked.words++;
+    if (this.own) {
+      const known = rows.state[d] !== STATE.unknown;
+      if (!known) words.alone(b, i * 3 + set, d);
+      else if (words.compare(b, i * 3 + set, d)) this.checked.words++;
+      if (known && set === AFTER && b.kind[i] === KIND.iommu_domain_alloc) words.checkType(b, i * 3 + set, d, true);
       for (const rule of words.broken) {
         this.found(rule, b, i, d, {
           outcome: 'undetected', before, after: rows.state[d],
@@ -405,7 +407,7 @@ export class Audit implements AuditState {
           message: words.message(rule, b, i * 3 + set, d),
         });
       }
-      if (words.broken.length === 0) return;
+      if (known && words.broken.length === 0) return;
     }
     this.adopt(b, i, set, d);
   }
@@ -421,11 +423,16 @@ export class Audit implements AuditState {
     if (state !== NONE && state !== rows.state[d]) this.force(b, i, d, state);
   }
 
-  private wordsChanged(b: EventBatch, i: number): boolean {
+  /**
+   * Whether the recorded kernel refused a call of which no errno can be compared: it answered some errno, or kept the owner
+   * word. Of a void call another design's kernel is not known to have ignored it, unless its cookie_type shows that.
+   */
+  private ignored(b: EventBatch, i: number, recorded: number): boolean {
+    if (recorded !== NO_ERRNO) return recorded < 0;
     const before = i * 3 + BEFORE;
     const after = i * 3 + AFTER;
-    const both = b.words[before] & b.words[after] & (WORD.cookie_type | WORD.private_data_owner);
-    return both !== 0 && b.wordOwner[before] !== b.wordOwner[after];
+    const both = b.words[before] & b.words[after] & (this.own ? WORD.cookie_type | WORD.private_data_owner : WORD.cookie_type);
+    return both === 0 ? this.own : b.wordOwner[before] === b.wordOwner[after];
   }
 
   private glimpseOld(b: EventBatch, i: number): void {
@@ -438,9 +445,16 @@ export class Audit implements AuditState {
   private withoutDomain(b: EventBatch, i: number): void {
     const kind = b.kind[i];
     const errno = b.present[i] & HAS.errno ? b.errno[i] : 0;
-    if (kind === KIND.iommu_set_fault_handler) this.found('set-fault-handler-null-domain', b, i, -1, { outcome: this.design.others['set-fault-handler-null-domain'].outcome });
+    if (kind === KIND.iommu_set_fault_handler) this.nullDomain(b, i);
     else if (errno === EOPNOTSUPP && kind !== KIND.iommu_domain_alloc) this.groups.refused('hwpt-alloc-unsupported', b, i, -1, errno);
     else if (errno === EINVAL && NESTED_ALLOCATIONS.has(kind)) this.groups.refused('nested-parent-invalid', b, i, -1, errno);
+  }
+
+  /** iommu_set_fault_handler(NULL): a BUG, or a WARN that the recorded kernel gave too if it is of this design. */
+  private nullDomain(b: EventBatch, i: number): void {
+    const rule = 'set-fault-handler-null-domain';
+    const { outcome } = this.design.others[rule];
+    this.found(rule, b, i, -1, outcome === 'ignored-warn' ? { outcome: 'rejected', severity: this.own ? 'info' : 'warning' } : { outcome });
   }
 
   // ── gaps ───────────────────────────────────────────────────────────────────────────────────────────────────────
