@@ -103,6 +103,20 @@ describe('the tables', () => {
   });
 });
 
+describe('what must be recorded', () => {
+  test('is said of every rule, in one sentence without its end', () => {
+    for (const { id, needs, unseen } of RULES) {
+      expect(needs, id).toMatch(/^[a-z_-].*[^.]$/);
+      expect(unseen ?? 'An excuse.', id).toMatch(/^[A-Z].*\.$/);
+    }
+  });
+
+  test('is in no event exactly where no row of the tables can be played', () => {
+    const played = new Set(ROWS.filter((row) => row.judge !== 'nobody' && !Object.values(row.answers).some(({ by }) => by && CONFORMANCE.includes(by))).map(({ rule }) => rule));
+    expect(RULES.filter(({ unseen }) => unseen !== undefined).map(({ id }) => id)).toEqual(CATALOGUE.filter((id) => !played.has(id)));
+  });
+});
+
 describe('the width of private_data_owner', () => {
   const tagged = DESIGNS.filter((d) => d.ownerBits > 0);
   const rulesOf = (design: Design, ...events: Json[]): string[] => audited(design, true, events.map((e) => ({ ...e, domain: D }))).map((f) => f.rule);
