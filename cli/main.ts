@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   events: async () => (await import('./events.ts')).addEventsCommand,
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
   chart: async () => (await import('./chart.ts')).addChartCommand,
+  rules: async () => (await import('./rules.ts')).addRulesCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
   probes: async () => (await import('./probes.ts')).addProbesCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,
