@@ -453,7 +453,8 @@ export class Audit implements AuditState {
   private nullDomain(b: EventBatch, i: number): void {
     const rule = 'set-fault-handler-null-domain';
     const { outcome } = this.design.others[rule];
-    this.found(rule, b, i, -1, outcome === 'ignored-warn' ? { outcome: 'rejected', severity: this.own ? 'info' : 'warning' } : { outcome });
+    const message = `iommu_set_fault_handler(NULL): ${this.design.id} ${this.own ? 'warns and does nothing' : 'would warn and do nothing'}`;
+    this.found(rule, b, i, -1, outcome === 'ignored-warn' ? { outcome: 'rejected', severity: this.own ? 'info' : 'warning', message } : { outcome });
   }
 
   // ── gaps ───────────────────────────────────────────────────────────────────────────────────────────────────────
