@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   import: async () => (await import('./import.ts')).addImportCommand,
   events: async () => (await import('./events.ts')).addEventsCommand,
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
+  explore: async () => (await import('./explore.ts')).addExploreCommand,
   chart: async () => (await import('./chart.ts')).addChartCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
   probes: async () => (await import('./probes.ts')).addProbesCommand,

@@ -112,6 +112,9 @@ const rows = [
   rule('msi-page-unmapped', 'error', 'iommu_unmap() of a live MSI page', 'No in-tree path unmaps MSI pages; they vanish only with the domain. An unmap means a caller touched the reserved window.', 'drivers/iommu/dma-iommu.c iommu_dma_get_msi_page', '6.12.107 drivers/iommu/dma-iommu.c:454, 7.3.4 drivers/iommu/dma-iommu.c:2237'),
 ] as const;
 
+/** Rules whose refusal is itself the fault. */
+export const REFUSAL_IS_FAULT: ReadonlySet<string> = new Set(['msi-prepare-identity-rejected']);
+
 /** All rules, conformance first, in a fixed order: a finding stores the index. */
 export const RULES: readonly Rule[] = rows;
 

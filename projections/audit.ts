@@ -13,7 +13,7 @@ import { hex64 } from '../events/tables.ts';
 import { typeMaskOf, type Design } from '../machines/design.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
-import { RULES, ruleIndex, type Severity } from '../machines/rules.ts';
+import { REFUSAL_IS_FAULT, RULES, type Severity } from '../machines/rules.ts';
 import {
   EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
 } from '../machines/states.ts';
@@ -40,8 +40,6 @@ const CPUS = 8192;
 const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion']);
 /** Allocations that take a parent. */
 const NESTED_ALLOCATIONS = new Set([KIND.iommufd_hwpt_nested_alloc, KIND.iommufd_viommu_alloc_hwpt_nested]);
-/** Rules whose refusal is itself the fault. */
-const REFUSAL_IS_FAULT = new Set([ruleIndex('msi-prepare-identity-rejected')]);
 
 /** An audit as plain data. */
 export interface AuditSnapshot {
@@ -305,7 +303,7 @@ export class Audit implements AuditState {
       }
       this.found(id, b, i, d, {
         ...refused,
-        severity: REFUSAL_IS_FAULT.has(rule) ? severity : severity === 'info' ? 'info' : 'warning',
+        severity: REFUSAL_IS_FAULT.has(id) ? severity : severity === 'info' ? 'info' : 'warning',
         outcome: 'rejected',
         message: `${sentence}: ${this.design.id} would answer ${errno === NO_ERRNO ? 'with a WARN and do nothing' : errnoText(errno)}`,
       });
