@@ -6,8 +6,9 @@ import { Audit } from '../projections/audit.ts';
 import { atOrAbove, type Finding } from '../projections/finding.ts';
 import { auditJson } from '../reports/audit-json.ts';
 import { auditText, findingText } from '../reports/audit-text.ts';
-import { SEVERITIES, type Severity } from '../machines/rules.ts';
-import { EXIT, Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
+import { SEVERITIES } from '../machines/rules.ts';
+import { failOnSeverity } from './fail-on.ts';
+import { EXIT, Output, withCommonOptions, type CommonOptions } from './io.ts';
 import { addOwnerBitsOption } from './owner-bits.ts';
 import { announce, chooseDesign, openSource, printProblems } from './source.ts';
 
@@ -22,7 +23,7 @@ export function addAuditCommand(program: Command): void {
     .option('--follow', 'wait for more at the end of the file; findings are printed as they come, ^C ends with the summary')
     .option('--fail-on <severity>', `exit 1 for findings at or above: ${SEVERITIES.join(', ')}, never`, 'error')
     .action(async (paths: string[], options: AuditOptions) => {
-      const failOn = severity(options.failOn);
+      const failOn = failOnSeverity(options.failOn);
       const quiet = options.quiet === true;
       const source = await openSource(paths, { quiet, follow: options.follow === true });
       const chosen = chooseDesign(source.summary, options);
@@ -50,12 +51,6 @@ export function addAuditCommand(program: Command): void {
         throw error;
       }
     });
-}
-
-function severity(text: string): Severity | null {
-  if (text === 'never') return null;
-  if (!(SEVERITIES as readonly string[]).includes(text)) throw new UsageError(`--fail-on ${text}: one of ${SEVERITIES.join(', ')}, never`);
-  return text as Severity;
 }
 
 /** Prints each finding once, when it is there. */

@@ -11,6 +11,7 @@ type Add = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   audit: async () => (await import('./audit.ts')).addAuditCommand,
   replay: async () => (await import('./replay.ts')).addReplayCommand,
+  compare: async () => (await import('./compare.ts')).addCompareCommand,
   import: async () => (await import('./import.ts')).addImportCommand,
   events: async () => (await import('./events.ts')).addEventsCommand,
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
