@@ -258,7 +258,7 @@ class Side implements FindingsWatcher {
 
 /** Returns the ids of the rules that a design met at an event. Order: sorted, each one once. */
 export function rulesOf(verdict: DesignVerdict): readonly string[] {
-  return [...new Set(verdict.findings.map(({ rule }) => rule))].sort();
+  return verdict.findings.length === 0 ? [] : [...new Set(verdict.findings.map(({ rule }) => rule))].sort();
 }
 
 function differ(a: DesignVerdict, b: DesignVerdict): boolean {

@@ -46,21 +46,24 @@ interface Block {
 
 function blocksOf(list: readonly Difference[]): Block[] {
   const blocks: Block[] = [];
-  const last = new Map<string, { states: string; block: Block }>();
+  const last = new Map<string, Block>();
   for (const difference of list) {
-    const { verdicts } = difference;
     const domain = domainText(difference);
-    const states = verdicts.map(({ state }) => state).join();
     const before = domain === null ? undefined : last.get(domain);
-    if (before && before.states === states && verdicts.every(({ errno, findings }) => errno === verdicts[0].errno && findings.length === 0)) {
-      before.block.more++;
+    if (before && saysNothingNew(difference.verdicts, before.difference.verdicts)) {
+      before.more++;
       continue;
     }
     const block = { difference, more: 0 };
     blocks.push(block);
-    if (domain !== null) last.set(domain, { states, block });
+    if (domain !== null) last.set(domain, block);
   }
   return blocks;
+}
+
+/** Whether all designs answer alike, meet no rule, and are in the states in which they were. */
+function saysNothingNew(verdicts: readonly DesignVerdict[], before: readonly DesignVerdict[]): boolean {
+  return verdicts.every(({ errno, state, findings }, k) => errno === verdicts[0].errno && state === before[k].state && findings.length === 0);
 }
 
 function blockText({ difference: d, more }: Block, ids: readonly string[], width: number): string {
