@@ -24,6 +24,7 @@ export function compareText(s: ReadSummary, comparison: Comparison, own: string)
     headField('recording', recordingText(s)),
     ...(s.from === null ? [] : [headField('time', `${s.from} .. ${s.to} s`)]),
     ...(s.lost === 0 ? [] : [headField('lost', `${plural(s.lost, 'event')} in ${plural(audits[0].gaps.count, 'gap')}: owners are unknown after a gap until they are observed again`)]),
+    ...s.missing.map((m, n) => headField(n === 0 ? 'missing' : '', `${m.fields.join('/')} of ${m.function}: ${m.costs}`)),
     headField('differ', list.length + unlisted === 0 ? 'at no event' : `at ${plural(list.length + unlisted, 'event')}${domainsText(list, unlisted)}, first at event ${list[0]?.position ?? '?'}`),
     '',
   ];
