@@ -177,7 +177,8 @@ export class Comparison {
       if (first.some(({ rule, severity }) => rule === finding.rule && rank(severity) <= rank(finding.severity))) continue;
       const { summary, worst } = this.worse;
       summary[finding.severity]++;
-      if (worst === null || rank(finding.severity) < rank(worst.severity)) this.worse.worst = finding;
+      const order = worst === null ? -1 : rank(finding.severity) - rank(worst.severity) || finding.position - worst.position;
+      if (order < 0) this.worse.worst = finding;
     }
   }
 }
