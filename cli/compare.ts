@@ -76,7 +76,7 @@ function requireDesigns(named: readonly string[]): Design[] {
  * Where the source tells nothing, or only a family of designs (words written by hand), `--design` says it, as for `audit`;
  * without that the first-named design that it may be of takes this place, because not more than one of them can be the recorded kernel.
  */
-function ownDesign(summary: ReadSummary, named: readonly Design[], options: CommonOptions): { own: Design | null; why: string } {
+export function ownDesign(summary: ReadSummary, named: readonly Design[], options: CommonOptions): { own: Design | null; why: string } {
   const told = chooseDesign(summary, {});
   const possible = DESIGNS.filter(({ id }) => chooseDesign(summary, { design: id }).own);
   if (possible.length === 1) {
