@@ -1,8 +1,8 @@
 /**
  * The comparison of designs as text that a kernel developer pastes into a mail: what was read and how often the designs part,
  * one block a difference with one line a design, then what each design found and what the last does worse than the first.
- * After two designs have parted over a domain, the state differs at all its later events: those that say nothing new are
- * counted under the block before them (JSON lists them).
+ * After two designs have parted over a domain, the state differs at all its later events: those that say nothing new, and
+ * the same call with the same answers again, are counted under the block before them (JSON lists them).
  */
 import { escapeText } from '../events/problem.ts';
 import { errnoText } from '../machines/states.ts';
@@ -31,7 +31,7 @@ export function compareText(s: ReadSummary, comparison: Comparison, own: string)
   const blocks = blocksOf(list);
   const width = Math.max(...ids.map((id) => id.length));
   for (const block of blocks.slice(0, SHOWN)) out.push(blockText(block, ids, width), '');
-  const hidden = blocks.slice(SHOWN).reduce((sum, { more }) => sum + 1 + more, unlisted);
+  const hidden = blocks.slice(SHOWN).reduce((sum, { again, more }) => sum + 1 + again + more, unlisted);
   if (hidden > 0) out.push(`… and ${plural(hidden, 'more difference')}${unlisted > 0 ? '' : ' (--format json lists them)'}`, '');
   for (const { design, findings } of audits) out.push(`${design.id.padEnd(width)}  ${severitiesText(findings.summary)}`);
   const { worst } = worse;
@@ -39,9 +39,10 @@ export function compareText(s: ReadSummary, comparison: Comparison, own: string)
   return `${out.join('\n')}\n`;
 }
 
-/** A difference that is shown, and how many later ones of its domain say nothing new. */
+/** A difference that is shown, and how many later ones of its domain are the same again, or say nothing new. */
 interface Block {
   readonly difference: Difference;
+  again: number;
   more: number;
 }
 
@@ -51,15 +52,24 @@ function blocksOf(list: readonly Difference[]): Block[] {
   for (const difference of list) {
     const domain = domainText(difference);
     const before = domain === null ? undefined : last.get(domain);
-    if (before && saysNothingNew(difference.verdicts, before.difference.verdicts)) {
-      before.more++;
-      continue;
+    if (before && saysNothingNew(difference.verdicts, before.difference.verdicts)) before.more++;
+    else if (before && isSame(difference, before.difference)) before.again++;
+    else {
+      const block = { difference, again: 0, more: 0 };
+      blocks.push(block);
+      if (domain !== null) last.set(domain, block);
     }
-    const block = { difference, more: 0 };
-    blocks.push(block);
-    if (domain !== null) last.set(domain, block);
   }
   return blocks;
+}
+
+/** Whether the same call got the same from every design. */
+function isSame(a: Difference, b: Difference): boolean {
+  return a.event === b.event && a.recorded === b.recorded && a.verdicts.every(({ errno, state, findings }, k) => {
+    const other = b.verdicts[k];
+    return errno === other.errno && state === other.state && findings.length === other.findings.length
+      && findings.every((f, n) => f.rule === other.findings[n].rule && f.severity === other.findings[n].severity && f.outcome === other.findings[n].outcome);
+  });
 }
 
 /** Whether all designs answer alike, meet no rule, and are in the states in which they were. */
@@ -67,7 +77,7 @@ function saysNothingNew(verdicts: readonly DesignVerdict[], before: readonly Des
   return verdicts.every(({ errno, state, findings }, k) => errno === verdicts[0].errno && state === before[k].state && findings.length === 0);
 }
 
-function blockText({ difference: d, more }: Block, ids: readonly string[], width: number): string {
+function blockText({ difference: d, again, more }: Block, ids: readonly string[], width: number): string {
   const where = [d.line === null ? null : `line ${d.line}`, d.recording === null ? null : escapeText(d.recording)].filter(Boolean).join(', ');
   const out = [`event ${d.position}${where === '' ? '' : ` (${where})`}`];
   const call = `${d.event}()${d.recorded === null ? '' : ` = ${errnoText(d.recorded)}`}`;
@@ -80,6 +90,7 @@ function blockText({ difference: d, more }: Block, ids: readonly string[], width
     out.push(`  ${ids[k].padEnd(width)}  ${answers[k].padEnd(answerWidth)}  ${verdict.state ?? ''}`.trimEnd());
     for (const { rule, severity, outcome } of verdict.findings) out.push(`    ${severityText(severity)} ${rule}, ${outcome}`);
   });
+  if (again > 0) out.push(`  … ${again} more of this call on this domain, answered the same`);
   if (more > 0) out.push(`  … ${plural(more, 'more event')} of this domain in these states`);
   return out.join('\n');
 }

@@ -180,12 +180,12 @@ describe('exit status', () => {
 
 describe('--format text', () => {
   test('a block where something new is said, the rest counted; no line is too long for a mail', () => {
-    for (const [source, designs] of [[STEAL, `${PDO},${V2}`], [REFUSED, 'all'], [recording('own612n/iommufd'), 'all']]) {
+    for (const [source, designs] of [[STEAL, `${PDO},${V2}`], [REFUSED, 'all'], [recording('own612n/iommufd'), 'all'], [recording('deb73ident/identity'), 'all']]) {
       const { stdout } = run(['compare', source, '--designs', designs, '--quiet']);
       const long = stdout.split('\n').slice(1).filter((line) => line.length > 80);
       expect(long).toEqual([]);
       const blocks = [...stdout.matchAll(/^event \d+ /gm)].length;
-      const more = [...stdout.matchAll(/^ {2}… (\d+) more events? of this domain in these states$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+      const more = [...stdout.matchAll(/^ {2}… (\d+) more (?:events? of this domain in these states|of this call on this domain, answered the same)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
       expect(more).toBeGreaterThan(0);
       expect(Number(/^differ {5}at (\d+) events/m.exec(stdout)![1])).toBe(blocks + more);
     }
@@ -202,6 +202,12 @@ event 33 (line 121)
     WARNING get-msi-cookie-on-iommufd, rejected
   … 2 more events of this domain in these states
 `);
+  });
+
+  test('the same call answered the same is counted', () => {
+    const { stdout, status: exit } = run(['compare', recording('deb73ident/identity'), '--designs', `cookie-type,${V2}`, '--quiet']);
+    expect(stdout).toMatch(/ first at event 2\n\nevent 2 \(line 15\)\n.*iommu_dma_prepare_msi\(\) = 0\n.*\n {2}cookie-type {12}0 {12}unowned\n {2}private-data-owner-v2 {2}-EOPNOTSUPP {2}unowned\n {4}CRITICAL msi-prepare-identity-rejected, rejected\n {2}… 59 more of this call on this domain, answered the same\n\ncookie-type /);
+    expect(exit).toBe(1);
   });
 
   test('nothing differs', () => {
