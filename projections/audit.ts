@@ -15,7 +15,7 @@ import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
 import { REFUSAL_IS_FAULT, RULES, type Severity } from '../machines/rules.ts';
 import {
-  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
+  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, TYPE, errnoText, type Outcome,
 } from '../machines/states.ts';
 import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
 import { Attachments, type AttachmentsSnapshot } from './attachments.ts';
@@ -38,6 +38,7 @@ const NOT_APPLICABLE = OUTCOME_NUMBER['not-applicable'];
 const CPUS = 8192;
 /** Outcomes after which the domain is not what its owner thinks: later findings on it follow from this one. */
 const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion']);
+const isPut = (kind: number): boolean => kind === KIND.iommu_put_dma_cookie || kind === KIND.iommu_put_msi_cookie;
 /** Allocations that take a parent. */
 const NESTED_ALLOCATIONS = new Set([KIND.iommufd_hwpt_nested_alloc, KIND.iommufd_viommu_alloc_hwpt_nested]);
 
@@ -226,6 +227,7 @@ export class Audit implements AuditState {
       return;
     }
     if (kind === KIND.iommu_map) rows.map = this.msi.mapKindOf(b, i);
+    if (!this.own && kind === KIND.iommu_map && rows.map === MAP.iommufd) this.borrowed(b, i, d);
     const prediction = rows.map === MAP.iommufd || rows.map === MAP.dma ? kind === KIND.iommu_map && this.own : false;
     if (prediction) this.msi.checkMap(b, i, d);
     if (kind === KIND.iommu_unmap) this.unmapsSeen = true;
@@ -237,6 +239,11 @@ export class Audit implements AuditState {
     const later = this.design.replaceCarriesMsiPages;
     if (!this.own && (later ? kind === KIND.iommu_get_msi_cookie && this.calledBy(b, i, 'iommufd_') : kind === KIND.iommu_get_dma_cookie && this.calledBy(b, i, 'iommu_setup_default_domain'))) {
       if (later && rows.state[d] <= STATE.unowned) this.force(b, i, d, STATE.iommufd_owned);
+      this.onStep?.(i, d, before, rows.state[d], NONE);
+      return;
+    }
+    // A static domain passes through iommu_domain_free and lives on; whether that puts a cookie it has not is its kernel's way.
+    if (!this.own && isPut(kind) && (rows.type[d] === TYPE.IDENTITY || rows.type[d] === TYPE.BLOCKED)) {
       this.onStep?.(i, d, before, rows.state[d], NONE);
       return;
     }
@@ -255,6 +262,14 @@ export class Audit implements AuditState {
       else this.observe(b, i, AFTER, d, before);
     }
     this.onStep?.(i, d, before, rows.state[d], verdict);
+  }
+
+  /** iommufd mapped an MSI page: where it has no back end of its own (v6.12), it had borrowed an MSI cookie before its first attach. */
+  private borrowed(b: EventBatch, i: number, d: number): void {
+    const { rows, design } = this;
+    if (design.replaceCarriesMsiPages || (b.present[i] & HAS.errno && b.errno[i] < 0) || rows.state[d] === STATE.freed) return;
+    if (rows.cookie[d] === COOKIE.none) this.force(b, i, d, STATE.msi_owned);
+    rows.map = MAP.dma;
   }
 
   private calledBy(b: EventBatch, i: number, prefix: string): boolean {

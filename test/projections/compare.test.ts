@@ -112,7 +112,7 @@ function checkAll(events: Lines, own: string, size: number): number {
 describe('what is listed is what separate audits say', () => {
   it.each([
     ['pdo-steal/steal', 7], ['pdo2-steal/steal', 50], ['own72n/iommufd', 33], ['own612n/iommufd', 1], ['own72v/variant-trace_pipe-lost', 10],
-    ['own72v/variant-overrun', 10], ['x86deb612r/rebind', 20],
+    ['own72v/variant-overrun', 10], ['stock72-steal/steal', 20],
   ] as const)('%s in batches of %i', async (name, size) => {
     const { events, own } = await read(name);
     expect(checkAll(events, own, size)).toBeGreaterThan(10);
