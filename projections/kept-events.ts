@@ -37,7 +37,8 @@ export class KeptEvents {
     for (let from = 0; from < b.length; ) {
       let into = this.batches.at(-1);
       if (!into || into.isFull) {
-        if (this.full ||= this.batches.length >= this.limit && settled(this.last)) return;
+        this.full ||= this.batches.length >= this.limit && settled(this.last);
+        if (this.full) return;
         this.batches.push((into = this.nextBatch()));
       }
       assert(b.position + from === this.last + 1, 'positions without a hole');
