@@ -1,5 +1,5 @@
 /**
- * `audit SOURCE`: findings under one design.
+ * `audit SOURCE`: findings under one design; with `--minimise RULE` the events that one of them needs (minimise.ts).
  */
 import type { Command } from 'commander';
 import { Audit } from '../projections/audit.ts';
@@ -8,13 +8,13 @@ import { auditJson } from '../reports/audit-json.ts';
 import { auditText, findingText } from '../reports/audit-text.ts';
 import { SEVERITIES } from '../machines/rules.ts';
 import { failOnSeverity } from './fail-on.ts';
-import { EXIT, Output, withCommonOptions, type CommonOptions } from './io.ts';
+import { EXIT, Output, withCommonOptions } from './io.ts';
+import { minimise, type MinimiseOptions } from './minimise.ts';
 import { addOwnerBitsOption } from './owner-bits.ts';
 import { announce, chooseDesign, openSource, printProblems } from './source.ts';
 
-interface AuditOptions extends CommonOptions {
+interface AuditOptions extends MinimiseOptions {
   readonly failOn: string;
-  readonly follow?: boolean;
 }
 
 /** Adds the `audit` command. */
@@ -22,8 +22,12 @@ export function addAuditCommand(program: Command): void {
   addOwnerBitsOption(withCommonOptions(program.command('audit').description('findings under one design').argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json']))
     .option('--follow', 'wait for more at the end of the file; findings are printed as they come, ^C ends with the summary')
     .option('--fail-on <severity>', `exit 1 for findings at or above: ${SEVERITIES.join(', ')}, never`, 'error')
+    .option('--minimise <rule>', 'print the fewest events that still give the first finding of this rule, as NDJSON')
+    .option('--at <position>', 'with --minimise: the finding at this event instead of the first')
+    .option('--history', 'with --minimise: keep what tells the owner before the call, even where the call itself shows it')
     .action(async (paths: string[], options: AuditOptions) => {
       const failOn = failOnSeverity(options.failOn);
+      if (options.minimise !== undefined || options.at !== undefined || options.history) return minimise(paths, options);
       const quiet = options.quiet === true;
       const source = await openSource(paths, { quiet, follow: options.follow === true });
       const chosen = chooseDesign(source.summary, options);

@@ -93,11 +93,15 @@ export class Audit implements AuditState {
   private batch!: EventBatch;
   private row = 0;
 
-  /** `own`: whether events that do not say of which design they are count as this design's own. */
-  constructor(design: Design, own: boolean) {
+  /**
+   * `own`: whether events that do not say of which design they are count as this design's own.
+   * `table`: the design compiled before, for who makes many audits of it.
+   */
+  constructor(design: Design, own: boolean, table: TransitionTable = compileDesign(design)) {
+    assert(table.design === design, `a table of ${table.design.id} for ${design.id}`);
     this.design = design;
     this.own = own;
-    this.table = compileDesign(design);
+    this.table = table;
     this.rows = new DomainRows(typeMaskOf(design));
     this.words = new WordCheck(design, this.rows);
     this.incarnations = new Incarnations(this.rows, (f) => this.findings.add(f));

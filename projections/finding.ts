@@ -42,7 +42,7 @@ export interface Finding {
 export const FINDINGS_KEPT = 100_000;
 
 /** Rules that compare with a prediction. */
-const CONFORMANCE: ReadonlySet<string> = new Set(['errno-mismatch', 'word-mismatch', 'msi-iova-mismatch', 'msi-address-mismatch', 'msi-address-stale']);
+export const CONFORMANCE: ReadonlySet<string> = new Set(['errno-mismatch', 'word-mismatch', 'msi-iova-mismatch', 'msi-address-mismatch', 'msi-address-stale']);
 
 /** What was compared with the design's prediction. */
 export interface Checked {
