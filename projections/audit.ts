@@ -10,6 +10,7 @@ import { AFTER, BEFORE, EVENT_TYPES, KIND, OLD, WORD } from '../events/event-typ
 import { wordsObject } from '../events/ndjson.ts';
 import { assert } from '../events/problem.ts';
 import { hex64 } from '../events/tables.ts';
+import { findDesign } from '../machines/design-list.ts';
 import { typeMaskOf, type Design } from '../machines/design.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
@@ -88,6 +89,8 @@ export class Audit implements AuditState {
   private started = 0;
   private readonly lastOnCpu: number[] = [];
   private readonly useAfterFree: (d: number) => Finding;
+  /** Whether a kernel of this design can have been recorded: one with another width of the owner field never was. */
+  private readonly isRecorded: boolean;
   /** Called after each event on a domain: row of the batch, domain, state before and after, number of the verdict in `table` or NONE. */
   onStep: ((i: number, d: number, before: number, after: number, verdict: number) => void) | null = null;
   private batch!: EventBatch;
@@ -101,6 +104,7 @@ export class Audit implements AuditState {
     assert(table.design === design, `a table of ${table.design.id} for ${design.id}`);
     this.design = design;
     this.own = own;
+    this.isRecorded = findDesign(design.id)?.ownerBits === design.ownerBits;
     this.table = table;
     this.rows = new DomainRows(typeMaskOf(design));
     this.words = new WordCheck(design, this.rows);
@@ -132,7 +136,7 @@ export class Audit implements AuditState {
           this.started = b.position + i;
           this.lastOnCpu.length = 0;
           this.incarnations.probed = true;
-          if (b.present[i] & HAS.c) this.own = b.interned.strings.values[b.cLo[i]] === this.design.id;
+          if (b.present[i] & HAS.c) this.own = this.isRecorded && b.interned.strings.values[b.cLo[i]] === this.design.id;
           break;
         case KIND.events_lost:
           this.gap(b, i);
