@@ -42,7 +42,7 @@ export const GUARDS = [
   'iovaIsAbove58Bits', // iova >> 58
   'isOutsideWindow', // outside [base, base + 1 MiB)
   'physIsNotMasked', // paddr & (size - 1)
-  'protIsUnexpected', // not WRITE|NOEXEC|MMIO or READ|WRITE|MMIO
+  'protIsUnexpected', // (of its own recording) not WRITE|NOEXEC|MMIO or READ|WRITE|MMIO
   // about the domain's MSI pages
   'pageIsListed', // msi_page_list has the doorbell page
   'pageIsInstalled', // present_sw_msi has the doorbell page
@@ -117,6 +117,8 @@ export interface Design {
   readonly ownerBits: number;
   /** One lock around a domain's MSI page list; without it two groups on one domain can map a doorbell twice. */
   readonly msiPrepareLock: boolean;
+  /** iommufd leaves iommufd_hwpt of its automatic domains NULL (fixed by 897008d0f767). */
+  readonly automaticHwptIsNull: boolean;
   /** iommufd installs the pages a group needs before it replaces a domain; v6.12 did not (FIXME at iommufd/device.c:310). */
   readonly replaceCarriesMsiPages: boolean;
   /** Decisions of each call, in the kernel's order of checks; calls that are not named here touch no private data. */

@@ -102,6 +102,17 @@ export class DomainRows {
     this.dropPages(d);
   }
 
+  /** Makes row `to` what row `from` is. */
+  copyRow(from: number, to: number): void {
+    this.ensure(to);
+    for (const name of ROW_COLUMNS) this[name][to] = this[name][from];
+    this.dropPages(to);
+    const { pages } = this;
+    for (let p = this.pageHead[from]; p !== NONE; p = pages.next[p]) {
+      this.linkPage(to, pages.iovaLo[p], pages.iovaHi[p], pages.physLo[p], pages.physHi[p], pages.sizeLo[p], pages.sizeHi[p], pages.backend[p], pages.position[p]);
+    }
+  }
+
   /** Forgets the MSI pages of row `d`. */
   dropPages(d: number): void {
     if (this.pageHead[d] === NONE) return;
@@ -150,18 +161,21 @@ export class DomainRows {
   }
 
   addPage(d: number, iovaLo: number, iovaHi: number, physLo: number, physHi: number, sizeLo: number, sizeHi: number, backend: number, position: number): void {
-    if (this.pageCount[d] < MSI_PAGE_LIMIT) {
-      const p = this.pages.add(this.pageTail[d], iovaLo, iovaHi, physLo, physHi, sizeLo, sizeHi, backend, position);
-      if (this.pageHead[d] === NONE) this.pageHead[d] = p;
-      this.pageTail[d] = p;
-      this.pageCount[d]++;
-    } else this.flags[d] &= ~FLAG.pagesKnown;
+    if (this.pageCount[d] < MSI_PAGE_LIMIT) this.linkPage(d, iovaLo, iovaHi, physLo, physHi, sizeLo, sizeHi, backend, position);
+    else this.flags[d] &= ~FLAG.pagesKnown;
     if (backend === MAP.dma && this.cookie[d] === COOKIE.msi) {
       const lo = iovaLo + sizeLo;
       this.msiNextLo[d] = lo;
       this.msiNextHi[d] = iovaHi + sizeHi + (lo > 0xffffffff ? 1 : 0);
       this.flags[d] |= FLAG.msiNextKnown;
     }
+  }
+
+  private linkPage(d: number, iovaLo: number, iovaHi: number, physLo: number, physHi: number, sizeLo: number, sizeHi: number, backend: number, position: number): void {
+    const p = this.pages.add(this.pageTail[d], iovaLo, iovaHi, physLo, physHi, sizeLo, sizeHi, backend, position);
+    if (this.pageHead[d] === NONE) this.pageHead[d] = p;
+    this.pageTail[d] = p;
+    this.pageCount[d]++;
   }
 }
 
@@ -273,7 +287,7 @@ const tests: Readonly<Partial<Record<Guard, Test>>> = {
     const maskHi = b.cLo[i] === 0 ? b.cHi[i] - 1 : b.cHi[i];
     return (b.bLo[i] & maskLo) !== 0 || (b.bHi[i] & maskHi) !== 0;
   },
-  protIsUnexpected: (r, _, b, i) => has(b, i, HAS.x) && b.x[i] !== (r.map === MAP.dma ? PROT_DMA_MSI : PROT_IOMMUFD_MSI),
+  protIsUnexpected: (r, _, b, i, own) => own && has(b, i, HAS.x) && b.x[i] !== (r.map === MAP.dma ? PROT_DMA_MSI : PROT_IOMMUFD_MSI),
   overlapsMsiPage: anyOverlap,
 };
 

@@ -1,6 +1,7 @@
 /**
  * What each design does about each rule, read from the design's own decisions; for charts, `rules` and the explorer.
  */
+import { DESIGNS } from './design-list.ts';
 import type { Answer, Design } from './design.ts';
 import { decisionsOf, verdictOf } from './ownership.ts';
 import { MACHINE_EVENTS, STATES } from './states.ts';
@@ -10,6 +11,17 @@ import { MACHINE_EVENTS, STATES } from './states.ts';
  * decides comes before what the design says besides. Empty for rules about what was recorded (`errno-mismatch` …).
  */
 export function answersOf(design: Design, rule: string): readonly Answer[] {
+  const answers = decided(design, rule);
+  const other = design.others[rule];
+  return answers.length > 0 ? answers : other ? [other] : [];
+}
+
+/** Whether any design's machine decides about a rule; the others are judged from groups, words, descriptors or the trace. */
+export function isDecided(rule: string): boolean {
+  return DESIGNS.some((design) => decided(design, rule).length > 0);
+}
+
+function decided(design: Design, rule: string): readonly Answer[] {
   const answers = new Map<string, Answer>();
   for (const event of MACHINE_EVENTS) {
     for (const state of STATES) {
@@ -20,6 +32,5 @@ export function answersOf(design: Design, rule: string): readonly Answer[] {
       }
     }
   }
-  const other = design.others[rule];
-  return answers.size > 0 ? [...answers.values()] : other ? [other] : [];
+  return [...answers.values()];
 }

@@ -117,6 +117,9 @@ const rows = [
   rule('msi-page-unmapped', 'error', 'iommu_unmap() of a live MSI page', 'No in-tree path unmaps MSI pages; they vanish only with the domain. An unmap means a caller touched the reserved window.', 'drivers/iommu/dma-iommu.c iommu_dma_get_msi_page', '6.12.107 drivers/iommu/dma-iommu.c:454, 7.3.4 drivers/iommu/dma-iommu.c:2237', 'iommu_unmap (return) with the domain, iommu_map of the page with its caller'),
 ] as const;
 
+/** Rules whose refusal is itself the fault. */
+export const REFUSAL_IS_FAULT: ReadonlySet<string> = new Set(['msi-prepare-identity-rejected']);
+
 /** All rules, conformance first, in a fixed order: a finding stores the index. */
 export const RULES: readonly Rule[] = rows;
 
@@ -133,9 +136,6 @@ export function ruleIndex(id: string): number {
 export function isRule(id: string): boolean {
   return indexes.has(id);
 }
-
-/** Rules of which the refusal is itself the fault: another kernel did right not to refuse. */
-export const REFUSAL_IS_FAULT: ReadonlySet<string> = new Set(['msi-prepare-identity-rejected']);
 
 /** Returns the sentence of a rule under a design: the two about the width of `private_data_owner` say the width it has. */
 export function sentenceOf(rule: Rule, ownerBits: number): string {

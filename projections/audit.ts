@@ -10,12 +10,13 @@ import { AFTER, BEFORE, EVENT_TYPES, KIND, OLD, WORD } from '../events/event-typ
 import { wordsObject } from '../events/ndjson.ts';
 import { assert } from '../events/problem.ts';
 import { hex64 } from '../events/tables.ts';
+import { findDesign } from '../machines/design-list.ts';
 import { typeMaskOf, type Design } from '../machines/design.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
 import { REFUSAL_IS_FAULT, RULES, sentenceOf, type Severity } from '../machines/rules.ts';
 import {
-  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
+  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, TYPE, errnoText, type Outcome,
 } from '../machines/states.ts';
 import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
 import { Attachments, type AttachmentsSnapshot } from './attachments.ts';
@@ -38,6 +39,7 @@ const NOT_APPLICABLE = OUTCOME_NUMBER['not-applicable'];
 const CPUS = 8192;
 /** Outcomes after which the domain is not what its owner thinks: later findings on it follow from this one. */
 const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion']);
+const isPut = (kind: number): boolean => kind === KIND.iommu_put_dma_cookie || kind === KIND.iommu_put_msi_cookie;
 /** Allocations that take a parent. */
 const NESTED_ALLOCATIONS = new Set([KIND.iommufd_hwpt_nested_alloc, KIND.iommufd_viommu_alloc_hwpt_nested]);
 
@@ -87,16 +89,23 @@ export class Audit implements AuditState {
   private started = 0;
   private readonly lastOnCpu: number[] = [];
   private readonly useAfterFree: (d: number) => Finding;
-  /** Called after each event on a domain: row of the batch, domain, state before and after, rule met or NONE. */
-  onStep: ((i: number, d: number, before: number, after: number, rule: number) => void) | null = null;
+  /** Whether a kernel of this design can have been recorded: one with another width of the owner field never was. */
+  private readonly isRecorded: boolean;
+  /** Called after each event on a domain: row of the batch, domain, state before and after, number of the verdict in `table` or NONE. */
+  onStep: ((i: number, d: number, before: number, after: number, verdict: number) => void) | null = null;
   private batch!: EventBatch;
   private row = 0;
 
-  /** `own`: whether events that do not say of which design they are count as this design's own. */
-  constructor(design: Design, own: boolean) {
+  /**
+   * `own`: whether events that do not say of which design they are count as this design's own.
+   * `table`: the design compiled before, for who makes many audits of it.
+   */
+  constructor(design: Design, own: boolean, table: TransitionTable = compileDesign(design)) {
+    assert(table.design === design, `a table of ${table.design.id} for ${design.id}`);
     this.design = design;
     this.own = own;
-    this.table = compileDesign(design);
+    this.isRecorded = findDesign(design.id)?.ownerBits === design.ownerBits;
+    this.table = table;
     this.rows = new DomainRows(typeMaskOf(design));
     this.words = new WordCheck(design, this.rows);
     this.incarnations = new Incarnations(this.rows, (f) => this.findings.add(f));
@@ -127,7 +136,7 @@ export class Audit implements AuditState {
           this.started = b.position + i;
           this.lastOnCpu.length = 0;
           this.incarnations.probed = true;
-          if (b.present[i] & HAS.c) this.own = b.interned.strings.values[b.cLo[i]] === this.design.id;
+          if (b.present[i] & HAS.c) this.own = this.isRecorded && b.interned.strings.values[b.cLo[i]] === this.design.id;
           break;
         case KIND.events_lost:
           this.gap(b, i);
@@ -226,6 +235,7 @@ export class Audit implements AuditState {
       return;
     }
     if (kind === KIND.iommu_map) rows.map = this.msi.mapKindOf(b, i);
+    if (!this.own && kind === KIND.iommu_map && rows.map === MAP.iommufd) this.borrowed(b, i, d);
     const prediction = rows.map === MAP.iommufd || rows.map === MAP.dma ? kind === KIND.iommu_map && this.own : false;
     if (prediction) this.msi.checkMap(b, i, d);
     if (kind === KIND.iommu_unmap) this.unmapsSeen = true;
@@ -237,6 +247,11 @@ export class Audit implements AuditState {
     const later = this.design.replaceCarriesMsiPages;
     if (!this.own && (later ? kind === KIND.iommu_get_msi_cookie && this.calledBy(b, i, 'iommufd_') : kind === KIND.iommu_get_dma_cookie && this.calledBy(b, i, 'iommu_setup_default_domain'))) {
       if (later && rows.state[d] <= STATE.unowned) this.force(b, i, d, STATE.iommufd_owned);
+      this.onStep?.(i, d, before, rows.state[d], NONE);
+      return;
+    }
+    // A static domain passes through iommu_domain_free and lives on; whether that puts a cookie it has not is its kernel's way.
+    if (!this.own && isPut(kind) && (rows.type[d] === TYPE.IDENTITY || rows.type[d] === TYPE.BLOCKED)) {
       this.onStep?.(i, d, before, rows.state[d], NONE);
       return;
     }
@@ -254,7 +269,15 @@ export class Audit implements AuditState {
       if (settled || adopts) this.adopt(b, i, AFTER, d);
       else this.observe(b, i, AFTER, d, before);
     }
-    this.onStep?.(i, d, before, rows.state[d], verdict < 0 ? NONE : this.table.verdictRule[verdict]);
+    this.onStep?.(i, d, before, rows.state[d], verdict);
+  }
+
+  /** iommufd mapped an MSI page: where it has no back end of its own (v6.12), it had borrowed an MSI cookie before its first attach. */
+  private borrowed(b: EventBatch, i: number, d: number): void {
+    const { rows, design } = this;
+    if (design.replaceCarriesMsiPages || (b.present[i] & HAS.errno && b.errno[i] < 0) || rows.state[d] === STATE.freed) return;
+    if (rows.cookie[d] === COOKIE.none) this.force(b, i, d, STATE.msi_owned);
+    rows.map = MAP.dma;
   }
 
   private calledBy(b: EventBatch, i: number, prefix: string): boolean {

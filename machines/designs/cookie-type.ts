@@ -33,6 +33,7 @@ export const cookieType: Design = {
   ownerValues: { unowned: 0, dma_owned: 1, msi_owned: 2, fault_handler_owned: 3, sva_owned: 4, iommufd_owned: 5 },
   ownerBits: 0,
   msiPrepareLock: false, // no lock common to two groups of one VFIO domain until 7.2
+  automaticHwptIsNull: false, // [7.3] hw_pagetable.c:176, in all three allocators
   replaceCarriesMsiPages: true,
   putAfterPut: { outcome: 'double-free', rule: 'put-cookie-twice', errno: 'none' },
   calls: {

@@ -36,6 +36,7 @@ export const swMsi: Design = {
   id: 'sw-msi',
   title: 'sw-msi: a function pointer per domain chooses the MSI back end',
   msiPrepareLock: false, // [288683] only the group mutex is left
+  automaticHwptIsNull: true, // [40f517] set at the end of the ioctl only
   replaceCarriesMsiPages: true,
   calls: {
     ...v612.calls,

@@ -15,6 +15,7 @@ export const v612: Design = {
   ownerValues: { unowned: 0, dma_owned: 0, msi_owned: 0, iommufd_owned: 0, fault_handler_owned: 0, sva_owned: 0 },
   ownerBits: 0,
   msiPrepareLock: true, // [6.12] dma-iommu.c:1815, global
+  automaticHwptIsNull: false,
   replaceCarriesMsiPages: false, // [6.12] iommufd/device.c:310 FIXME
   putAfterPut: { outcome: 'use-after-free', rule: 'use-after-free', errno: 'none' },
   calls: {

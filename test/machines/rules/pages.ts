@@ -84,7 +84,7 @@ export const PAGES: readonly Row[] = [
   private-data-owner-v2     undetected
   cookie-type               undetected
   v7.3                      undetected`),
-  machine('msi-prot-mismatch', { way: 'dma-iommu' }, [unmanaged, getMsi, { ...dmaMap, prot: 0x13 }], `
+  machine('msi-prot-mismatch', { way: 'dma-iommu', ownOnly: true }, [unmanaged, getMsi, { ...dmaMap, prot: 0x13 }], `
   v6.12                     undetected
   sw-msi                    undetected
   private-data-owner        undetected
@@ -92,7 +92,7 @@ export const PAGES: readonly Row[] = [
   private-data-owner-v2     undetected
   cookie-type               undetected
   v7.3                      undetected`),
-  machine('msi-prot-mismatch', { way: 'iommufd' }, [unmanaged, hwpt, { ...fdMap, prot: 0x1a }], `
+  machine('msi-prot-mismatch', { way: 'iommufd', ownOnly: true }, [unmanaged, hwpt, { ...fdMap, prot: 0x1a }], `
   sw-msi                    undetected
   private-data-owner        undetected
   private-data-owner-guard  undetected
