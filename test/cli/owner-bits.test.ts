@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { recording, run } from './run.ts';
 
-const STEAL = recording('pdo-steal/steal.trace.txt');
+const STEAL = recording('pdo-steal/steal');
 
 describe('--owner-bits', () => {
   it('makes another design than the recorded one: the theft stays, no word is compared', () => {
