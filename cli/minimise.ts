@@ -3,7 +3,7 @@
  * `audit --design D -` reads. The newest two million events up to it are held in memory.
  */
 import { renderEvent } from '../events/ndjson.ts';
-import { isRule, RULES } from '../machines/rules.ts';
+import { isRule } from '../machines/rules.ts';
 import { Audit } from '../projections/audit.ts';
 import type { Finding } from '../projections/finding.ts';
 import { KeptEvents } from '../projections/kept-events.ts';
@@ -12,6 +12,7 @@ import { ndjsonEvidence } from '../recordings/ndjson-evidence.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 import { plural } from '../reports/text.ts';
 import { EXIT, Output, UsageError, note, type CommonOptions } from './io.ts';
+import { noSuchRule } from './near-names.ts';
 import { announce, chooseDesign, openSource, printProblems } from './source.ts';
 
 /** Options of `audit` that concern minimising. */
@@ -72,8 +73,7 @@ function wanted(options: MinimiseOptions): { rule: string; at: number | null } {
   if (options.follow) throw new UsageError('--minimise needs the whole source: not with --follow');
   if (options.format !== 'text') throw new UsageError(`--minimise prints events as NDJSON: not with --format ${options.format}`);
   if (!isRule(rule)) {
-    const near = nearRules(rule);
-    throw new UsageError(`--minimise ${rule}: no such rule${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`);
+    throw new UsageError(`--minimise ${rule}: ${noSuchRule(rule)}`);
   }
   if (at !== undefined && !/^[1-9]\d{0,15}$/.test(at)) throw new UsageError(`--at ${at}: a position is a whole number from 1`);
   return { rule, at: at === undefined ? null : Number(at) };
@@ -131,21 +131,4 @@ function noFinding(rule: string, at: number | null, design: string, findings: re
 function tooFar({ rule, position, domain }: Finding, events: KeptEvents, history: boolean): string {
   if (history) return `--history: the recorded calls alone do not lead to ${rule} at event ${position}, only what memory showed; leave it out`;
   return `the events held in memory (${events.first} to ${events.last}) do not give ${rule} at event ${position}: cut the source first, as in iommu-ledger events SOURCE | grep ${domain ?? 'ADDRESS'}`;
-}
-
-/** Returns the rules whose names are nearest to a mistyped one. Order: nearest first. */
-function nearRules(name: string): readonly string[] {
-  const near = RULES.map(({ id }) => ({ id, distance: id.includes(name) ? 0 : editDistance(name, id) }));
-  return near.filter(({ distance }) => distance <= Math.max(2, name.length / 4)).sort((a, b) => a.distance - b.distance).slice(0, 3).map(({ id }) => id);
-}
-
-/** How many letters must be put in, left out or changed. */
-function editDistance(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, n) => n);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) row.push(Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    above = row;
-  }
-  return above[b.length];
 }

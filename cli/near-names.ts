@@ -2,6 +2,8 @@
  * What somebody may have meant by a name that does not exist: names that have it in them, and names that few typing errors away.
  */
 
+import { RULES } from '../machines/rules.ts';
+
 /** Names given back at most. */
 const MOST = 5;
 
@@ -31,4 +33,10 @@ export function nearNames(name: string, names: readonly string[]): readonly stri
   // A few letters, and fewer than would make any other short word of it.
   const close = least > Math.max(2, wanted.length * 0.3) ? [] : distances.filter(([, d]) => d === least).map(([n]) => n);
   return [...new Set([...close, ...within])].slice(0, MOST);
+}
+
+/** Returns what to tell somebody who named a rule that does not exist. */
+export function noSuchRule(id: string): string {
+  const near = nearNames(id, RULES.map((rule) => rule.id));
+  return `no such rule${near.length === 0 ? '; `rules` lists them' : ` (did you mean ${near.length === 1 ? near[0] : `one of ${near.join(', ')}`}?)`}`;
 }

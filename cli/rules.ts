@@ -9,7 +9,7 @@ import { RULES, isRule, ruleIndex, type Rule } from '../machines/rules.ts';
 import { rulesJson } from '../reports/rules-json.ts';
 import { ruleText, rulesText } from '../reports/rules-text.ts';
 import { Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
-import { nearNames } from './near-names.ts';
+import { noSuchRule } from './near-names.ts';
 import { OWNER_BITS, addOwnerBitsOption, designWithOwnerBits, ownerBitsOf } from './owner-bits.ts';
 import { requireDesign } from './source.ts';
 
@@ -29,8 +29,7 @@ export function addRulesCommand(program: Command): void {
 
 function requireRule(id: string): Rule {
   if (isRule(id)) return RULES[ruleIndex(id)];
-  const near = nearNames(id, RULES.map((rule) => rule.id));
-  throw new UsageError(`no rule ${id}${near.length === 0 ? '' : ` (did you mean ${near.length === 1 ? near[0] : `one of ${near.join(', ')}`}?)`}`);
+  throw new UsageError(`${id}: ${noSuchRule(id)}`);
 }
 
 /** The designs to tell about, with the owner field as wide as `--owner-bits` says where they have one. */

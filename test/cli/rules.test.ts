@@ -151,10 +151,10 @@ describe('--format json', () => {
 });
 
 test.each([
-  [['get-msi-cokie-on-iommufd'], /^no rule get-msi-cokie-on-iommufd \(did you mean get-msi-cookie-on-iommufd\?\)$/],
-  [['use-after-free', 'double_free'], /^no rule double_free \(did you mean domain-double-free\?\)$/],
-  [['get-dma-cookie'], /^no rule get-dma-cookie \(did you mean one of get-dma-cookie-existing-cookie, get-dma-cookie-on-iommufd, /],
-  [['qqqqqq'], /^no rule qqqqqq$/],
+  [['get-msi-cokie-on-iommufd'], /^get-msi-cokie-on-iommufd: no such rule \(did you mean get-msi-cookie-on-iommufd\?\)$/],
+  [['use-after-free', 'double_free'], /^double_free: no such rule \(did you mean domain-double-free\?\)$/],
+  [['get-dma-cookie'], /^get-dma-cookie: no such rule \(did you mean one of get-dma-cookie-existing-cookie, get-dma-cookie-on-iommufd, /],
+  [['qqqqqq'], /^qqqqqq: no such rule; `rules` lists them$/],
   [['--design', 'v9'], /--design v9: not one of v6\.12, /],
   [['--design', 'v7.3', '--owner-bits', '3'], /--owner-bits: v7\.3 has no private_data_owner/],
   [['--owner-bits', '1'], /--owner-bits 1: a whole number from 2 to 25/],
@@ -172,6 +172,6 @@ test('near names: a swap of two letters is one error; nothing is near to noise',
 
 test('as a person runs it: the list on stdout, a wrong name on stderr with status 2', () => {
   expect(run(['rules', 'use-after-free'])).toEqual({ status: 0, stdout: rules('use-after-free'), stderr: '' });
-  expect(run(['rules', 'use-after-fre'])).toEqual({ status: 2, stdout: '', stderr: 'iommu-ledger: no rule use-after-fre (did you mean use-after-free?); see --help\n' });
+  expect(run(['rules', 'use-after-fre'])).toEqual({ status: 2, stdout: '', stderr: 'iommu-ledger: use-after-fre: no such rule (did you mean use-after-free?); see --help\n' });
   expect(run(['--help']).stdout).toMatch(/^ {2}rules \[options\] \[rule\.\.\.\]/m);
 });
