@@ -1,0 +1,10 @@
+/**
+ * The page's first line of code: opens the recording and draws the page.
+ */
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { load } from './load.ts';
+import './page.css';
+
+render(<App />, document.getElementById('page')!);
+void load();
