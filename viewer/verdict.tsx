@@ -1,0 +1,9 @@
+/**
+ * Verdict.
+ */
+import type { ComponentChildren } from 'preact';
+
+/** Returns the part of the page. */
+export function Verdict(): ComponentChildren {
+  return <section aria-label="verdict" />;
+}
