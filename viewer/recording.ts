@@ -18,12 +18,13 @@ export class PageRecording {
   readonly interned: Interned = createInterned();
   /** Events there are. */
   length = 0;
-  /** By row: event type, domain number, task, device, function called from (string numbers), seconds since the first event. */
+  /** By row: event type, domain number, task, device, function called from (string numbers), pid, seconds since the first event. */
   kind = new Uint8Array(1 << 14);
   domain = new Int32Array(1 << 14);
   task = new Int32Array(1 << 14);
   device = new Int32Array(1 << 14);
   caller = new Int32Array(1 << 14);
+  pid = new Int32Array(1 << 14);
   seconds = new Float64Array(1 << 14);
   readonly blocks: PageBlock[] = [];
   /** Row of each block's first event. */
@@ -54,6 +55,7 @@ export class PageRecording {
       this.task[row] = present & HAS.task ? b.task[i] : NIL;
       this.device[row] = present & HAS.device ? b.device[i] : NIL;
       this.caller[row] = present & HAS.caller ? b.caller[i] : NIL;
+      this.pid[row] = present & HAS.pid ? b.pid[i] : NIL;
       if (present & HAS.time) {
         this.first ??= { sec: b.sec[i], nsec: b.nsec[i] };
         this.seconds[row] = b.sec[i] - this.first.sec + (b.nsec[i] - this.first.nsec) / 1e9;
@@ -133,6 +135,7 @@ export class PageRecording {
     this.task = grown(this.task, new Int32Array(size));
     this.device = grown(this.device, new Int32Array(size));
     this.caller = grown(this.caller, new Int32Array(size));
+    this.pid = grown(this.pid, new Int32Array(size));
     this.seconds = grown(this.seconds, new Float64Array(size));
   }
 }
