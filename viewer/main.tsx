@@ -6,5 +6,8 @@ import { App } from './app.tsx';
 import { load } from './load.ts';
 import './page.css';
 
-render(<App />, document.getElementById('page')!);
+const page = document.getElementById('page')!;
+// What stood here is for browsers in which this line is never reached.
+page.textContent = '';
+render(<App />, page);
 void load();
