@@ -83,14 +83,15 @@ function Row({ name, children }: { readonly name: string; readonly children: Com
 function Compared({ finding }: { readonly finding: Finding }): ComponentChildren {
   const rows = comparedRows(finding);
   if (rows.length === 0) return null;
+  const predicted = rows.some(({ expected }) => expected !== null);
   return (
     <table>
-      <caption>expected by {history.value.design.id}, and observed</caption>
-      <thead><tr><th scope="col">member</th><th scope="col">expected</th><th scope="col">observed</th></tr></thead>
+      <caption>{predicted ? `expected by ${history.value.design.id}, and observed` : 'observed'}</caption>
+      <thead><tr><th scope="col">member</th>{predicted && <th scope="col">expected</th>}<th scope="col">observed</th></tr></thead>
       <tbody>
-        {rows.map(({ member, expected, observed }) => (
-          <tr class={expected !== null && observed !== null && expected !== observed ? 'differs' : ''}>
-            <th scope="row">{member}</th><td>{expected ?? <i>not predicted</i>}</td><td>{observed ?? <i>not recorded</i>}</td>
+        {rows.map(({ member, expected, observed, differs }) => (
+          <tr class={differs ? 'differs' : ''}>
+            <th scope="row">{member}</th>{predicted && <td>{expected ?? <i>not predicted</i>}</td>}<td>{observed ?? <i>not recorded</i>}</td>
           </tr>
         ))}
       </tbody>
@@ -109,8 +110,8 @@ function Lines({ finding: f }: { readonly finding: Finding }): ComponentChildren
       <figcaption>lines {first} to {first + lines.length - 1} of the recording; &gt; is the finding's own</figcaption>
       <pre tabIndex={0} aria-label="lines of the recording">
         {lines.map((text, n) => {
-          const line = `${first + n === f.line ? '>' : ' '}${String(first + n).padStart(width)}  ${safe(text)}\n`;
-          return first + n === f.line ? <mark>{line}</mark> : line;
+          const line = `${first + n === f.line ? '>' : ' '}${String(first + n).padStart(width)}  ${safe(text)}`;
+          return <>{first + n === f.line ? <mark>{line}</mark> : line}{'\n'}</>;
         })}
       </pre>
     </figure>

@@ -34,8 +34,8 @@ export function EventLink({ position, lane = NIL, children }: { readonly positio
 /** `iommufd_owned → msi_owned`, or the state alone where it stays; codes or `NO_STATE`. */
 export function StateChange({ before, after }: { readonly before: number; readonly after: number }): ComponentChildren {
   if (after === NO_STATE) return null;
-  if (before === after || before === NO_STATE) return <span class="states">{STATES[after]}</span>;
-  return <span class="states">{STATES[before]} <span aria-label="becomes">→</span> <b>{STATES[after]}</b></span>;
+  if (before === after || before === NO_STATE) return <>{STATES[after]}</>;
+  return <>{STATES[before]} → <b>{STATES[after]}</b></>;
 }
 
 /** An event in one line: number, time, task, call, domain and state. */
@@ -49,10 +49,11 @@ export function EventLine({ position, withDomain }: { readonly position: number;
     <>
       <EventLink position={position} lane={lane[position - 1]}>{position}</EventLink>{' '}
       {event['time'] as string ?? ''}{' '}
-      {task === undefined && pid === undefined ? '' : <span class="task">{taskText(task ?? null, pid ?? null)} </span>}
-      <span class="call">{callText(event)}</span>{' '}
-      {withDomain && event['domain'] !== undefined && <span class="domain">{String(event['domain'])}{found ? `#${found.generation}` : ''} </span>}
-      <StateChange before={before[position - 1]} after={after[position - 1]} />
+      {task === undefined && pid === undefined ? '' : `${taskText(task ?? null, pid ?? null)} `}
+      {callText(event)}{' '}
+      {(withDomain || found) && event['domain'] !== undefined && (
+        <span class="domain">[{withDomain ? `${String(event['domain'])}${found ? `#${found.generation} ` : ''}` : ''}<StateChange before={before[position - 1]} after={after[position - 1]} />]</span>
+      )}
     </>
   );
 }
@@ -64,8 +65,8 @@ export function CallsLine({ from, to, count }: { readonly from: number; readonly
     <>
       <EventLink position={from} lane={lane[from - 1]}>{from}</EventLink> to <EventLink position={to} lane={lane[to - 1]}>{to}</EventLink>{' '}
       {recording.value.time(from)}{' '}
-      <span class="call">{EVENT_TYPES[recording.value.kind[from - 1]]}(), {count} times</span>{' '}
-      <StateChange before={after[to - 1]} after={after[to - 1]} />
+      {EVENT_TYPES[recording.value.kind[from - 1]]}(), {count} times{' '}
+      <span class="domain">[<StateChange before={after[to - 1]} after={after[to - 1]} />]</span>
     </>
   );
 }
