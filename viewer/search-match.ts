@@ -49,12 +49,9 @@ export function search(words: readonly Word[], searched: Searched): Matches {
     findings.forEach((f, k) => {
       if (own[k]) hit[f.position - 1] = 1;
     });
-    const { lane } = index;
-    for (let row = 0; row < rows.length; row++) {
-      rows[row] &= hit[row];
-      onLane[lane[row] - NIL] |= hit[row];
-    }
-    for (let n = 0; n < shown.length; n++) shown[n] &= onLane[n - NIL];
+    scatter(onLane, index.lane, hit);
+    keep(rows, hit);
+    keep(shown, onLane.subarray(-NIL));
   }
   return { lanes: shown, laneCount: sum(shown), events: positions(rows), findings: findings.filter((_, k) => listed[k] === 1) };
 }
@@ -127,6 +124,16 @@ function rowsOf(word: Word, { recording, lanes, index }: Searched): Uint8Array {
   return hit;
 }
 
+/** Marks the lanes of the rows that are hit. */
+function scatter(onLane: Uint8Array, lane: Int32Array, hit: Uint8Array): void {
+  for (let row = hit.indexOf(1); row >= 0 && row < hit.length; row++) onLane[lane[row] - NIL] |= hit[row];
+}
+
+/** Takes away what is not kept. */
+function keep(bits: Uint8Array, kept: Uint8Array): void {
+  for (let n = 0; n < bits.length; n++) bits[n] &= kept[n];
+}
+
 function flags(length: number, is: (n: number) => boolean): Uint8Array {
   const table = new Uint8Array(length);
   for (let n = 0; n < length; n++) if (is(n)) table[n] = 1;
@@ -178,10 +185,13 @@ function markAttached(hit: Uint8Array, recording: PageRecording, flagged: Uint8A
 }
 
 function positions(rows: Uint8Array): Int32Array {
-  const found = new Int32Array(sum(rows));
+  const found = new Int32Array(sum(rows) + 1);
   let n = 0;
-  for (let row = 0; row < rows.length; row++) if (rows[row] === 1) found[n++] = row + 1;
-  return found;
+  for (let row = 0; row < rows.length; row++) {
+    found[n] = row + 1;
+    n += rows[row];
+  }
+  return found.subarray(0, n);
 }
 
 function sum(bits: Uint8Array): number {
