@@ -12,15 +12,27 @@ export interface EncodedText {
 
 /** Returns the bytes of a string. Equal strings give equal bytes; different strings differ in `bytes` or `wide`. */
 export function encodeText(text: string): EncodedText {
-  const wide = !text.isWellFormed();
-  return { bytes: Buffer.from(text, wide ? 'utf16le' : 'utf8'), wide };
+  if (text.isWellFormed()) return { bytes: utf8Bytes.encode(text), wide: false };
+  const bytes = new Uint8Array(text.length * 2);
+  for (let k = 0; k < text.length; k++) {
+    bytes[k * 2] = text.charCodeAt(k) & 0xff;
+    bytes[k * 2 + 1] = text.charCodeAt(k) >> 8;
+  }
+  return { bytes, wide: true };
 }
 
+const utf8Bytes = new TextEncoder();
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Returns the string of these bytes, undefined if they are no text. */
 export function decodeText(bytes: Uint8Array, wide: boolean): string | undefined {
-  if (wide) return bytes.length % 2 === 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf16le') : undefined;
+  if (wide) {
+    // TextDecoder would replace what stands alone.
+    if (bytes.length % 2 !== 0) return undefined;
+    let text = '';
+    for (let at = 0; at < bytes.length; at += 2) text += String.fromCharCode(bytes[at] | (bytes[at + 1] << 8));
+    return text;
+  }
   try {
     return utf8.decode(bytes);
   } catch {

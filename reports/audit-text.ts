@@ -3,8 +3,9 @@
  */
 import { escapeText } from '../events/problem.ts';
 import type { Audit } from '../projections/audit.ts';
-import type { Finding } from '../projections/finding.ts';
+import type { Checked, Finding } from '../projections/finding.ts';
 import type { Gap } from '../projections/gaps.ts';
+import type { Missing } from '../recordings/coverage.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 import { errnoText } from '../machines/states.ts';
 import { fold, headField, plural, recordingText, severitiesText, severityText, taskText } from './text.ts';
@@ -26,17 +27,15 @@ export function auditText(s: ReadSummary, audit: Audit, why: string, shown = fal
   if (s.from !== null) field('time', `${s.from} .. ${s.to} s`);
   if (audit.gaps.count > 0) {
     const { list, count } = audit.gaps;
-    field('lost', `${plural(s.lost, 'event')} in ${plural(count, 'gap')}: owners are unknown after a gap until they are observed again; what happened inside it is not judged`);
+    field('lost', lostText(s.lost, count));
     for (const gap of list.slice(0, GAPS_SHOWN)) field('', gapText(gap));
     if (count > GAPS_SHOWN) field('', `… and ${plural(count - GAPS_SHOWN, 'more gap')}`);
-    field('', `${audit.unknown} of the domains have an unknown owner at the end${findings.withdrawn > 0 ? `; ${plural(findings.withdrawn, 'finding')} near a gap taken back` : ''}`);
+    field('', unknownText(audit));
   }
-  s.missing.forEach((m, n) => field(n === 0 ? 'missing' : '', `${m.fields.join('/')} of ${m.function}: ${m.costs}`));
+  s.missing.forEach((m, n) => field(n === 0 ? 'missing' : '', missingText(m)));
   field('domains', String(audit.incarnations.count));
-  field('checked', `${plural(checked.errno, 'errno')}, ${plural(checked.words, 'word')}, ${plural(checked.iovas, 'MSI IOVA')}, ${plural(checked.addresses, 'programmed address').replace(/addresss$/, 'addresses')}`);
-  if (audit.own && checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
-    field('', 'nothing could be compared: no finding means nothing here');
-  }
+  field('checked', checkedText(checked));
+  if (audit.own && isUnchecked(checked)) field('', NOTHING_COMPARED);
   out.push('');
   const list = shown ? [] : findings.sorted();
   for (const f of list.slice(0, SHOWN)) out.push(findingText(f), '');
@@ -45,8 +44,36 @@ export function auditText(s: ReadSummary, audit: Audit, why: string, shown = fal
   return `${out.join('\n')}\n`;
 }
 
-/** Where a gap is and what it hides. */
-function gapText(gap: Gap): string {
+/** Said where an audit compared nothing. */
+export const NOTHING_COMPARED = 'nothing could be compared: no finding means nothing here';
+
+/** Whether nothing that was recorded was compared with a prediction. */
+export function isUnchecked(checked: Checked): boolean {
+  return checked.errno + checked.words + checked.iovas + checked.addresses === 0;
+}
+
+/** Returns how much was compared with the design's predictions. */
+export function checkedText(checked: Checked): string {
+  return `${plural(checked.errno, 'errno')}, ${plural(checked.words, 'word')}, ${plural(checked.iovas, 'MSI IOVA')}, ${plural(checked.addresses, 'programmed address').replace(/addresss$/, 'addresses')}`;
+}
+
+/** Returns how many events were lost and what that means. */
+export function lostText(lost: number, gaps: number): string {
+  return `${plural(lost, 'event')} in ${plural(gaps, 'gap')}: owners are unknown after a gap until they are observed again; what happened inside it is not judged`;
+}
+
+/** Returns what is unknown at the end because events were lost. */
+export function unknownText({ unknown, findings }: Audit): string {
+  return `${unknown} of the domains have an unknown owner at the end${findings.withdrawn > 0 ? `; ${plural(findings.withdrawn, 'finding')} near a gap taken back` : ''}`;
+}
+
+/** Returns which fields a function's probes lack, and what that costs. */
+export function missingText(m: Missing): string {
+  return `${m.fields.join('/')} of ${m.function}: ${m.costs}`;
+}
+
+/** Returns where a gap is and what it hides. */
+export function gapText(gap: Gap): string {
   const when = gap.from === null ? `before ${gap.to ?? 'the first event'}` : gap.to === null ? `after ${gap.from}` : `${gap.from} .. ${gap.to}`;
   return [
     gap.count === 0 ? 'an unknown number' : String(gap.count),

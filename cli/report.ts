@@ -1,0 +1,46 @@
+/**
+ * `report SOURCE -o FILE.html`: one self-contained page. Nothing is loaded from anywhere; the recording is inside.
+ */
+import type { Command } from 'commander';
+import { Audit } from '../projections/audit.ts';
+import { auditText } from '../reports/audit-text.ts';
+import { Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
+import { addOwnerBitsOption } from './owner-bits.ts';
+import { EventPacker, pageHeader, renderPage } from './page.ts';
+import { announce, chooseDesign, openSource, printProblems } from './source.ts';
+import { excerptsOf } from './excerpts.ts';
+
+interface ReportOptions extends CommonOptions {
+  readonly arch: string;
+}
+
+/** Adds the `report` command. */
+export function addReportCommand(program: Command): void {
+  addOwnerBitsOption(withCommonOptions(program.command('report').description('one self-contained page').argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['html']))
+    .option('--arch <arch>', 'machine the words are of: arm64, x86_64, s390x', 'arm64')
+    .action(async (paths: string[], options: ReportOptions) => {
+      if (options.output === undefined) throw new UsageError('-o FILE.html: name the file');
+      const quiet = options.quiet === true;
+      const source = await openSource(paths, { quiet });
+      const chosen = chooseDesign(source.summary, options);
+      const output = new Output(options.output);
+      try {
+        const audit = new Audit(chosen.design, chosen.own);
+        const packer = new EventPacker(source.interned);
+        await source.read((batch) => {
+          audit.apply(batch);
+          packer.add(batch);
+        });
+        audit.end();
+        announce(chosen, quiet);
+        const excerpts = await excerptsOf(paths, audit.findings.sorted());
+        const header = await pageHeader(source.summary, chosen, { arch: options.arch, recordings: source.interned.recordings, events: packer.events, excerpts, live: false });
+        output.write(await renderPage(header, await packer.end(), auditText(source.summary, audit, chosen.why)));
+        output.close();
+        printProblems(source.summary, quiet);
+      } catch (error) {
+        output.discard();
+        throw error;
+      }
+    });
+}
