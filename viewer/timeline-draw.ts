@@ -2,7 +2,7 @@
  * Puts the timeline on its two canvases: below the lanes, axis and labels, redrawn when what they show changes; above them what
  * follows the pointer and the instant, so that moving these does not draw the lanes again.
  */
-import { STATES } from '../machines/states.ts';
+import { STATE, STATES } from '../machines/states.ts';
 import { recording, chosen, history, markers } from './store.ts';
 import { labelledRows, laneName, rowAt, rowsOf } from './timeline-layout.ts';
 import { Raster, type Palette } from './timeline-raster.ts';
@@ -41,11 +41,11 @@ export function readColours(element: HTMLElement): Colours {
   };
   const css = (name: string): string => `rgb(${bytes(name).join(' ')})`;
   const word = ([r, g, b]: readonly number[]): number => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-  const light = ([r, g, b]: readonly number[]): number => (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
   const states = STATES.map((name) => bytes(`state-${name}`));
   const colours = {
     back: css('back'), text: css('text'), dim: css('dim'), accent: css('accent'),
-    onState: states.map((s) => (light(s) > 0.36 ? '#000' : '#fff')),
+    // On every owner's colour black has the better contrast, in both schemes.
+    onState: STATES.map((_, code) => (code <= STATE.unowned ? css('text') : '#000')),
     palette: {
       back: word(bytes('back')), grid: word(bytes('line')), text: word(bytes('text')), bad: word(bytes('bad')), hatch: word(bytes('dim')),
       states: Uint32Array.from(states, word),

@@ -59,7 +59,8 @@ export function rowAt({ lane, count, height, top }: Layout, y: number): number {
 /** Returns how far to scroll so that a row is seen. */
 export function scrollTo({ lane, height, top, count }: Layout, row: number): number {
   const y = row * lane;
-  const to = y < top ? y - lane : y + lane > top + height ? y + lane * 2 - height : top;
+  // With the next lane beside it, where there is room for two.
+  const to = y < top ? Math.max(y - lane, Math.min(y, y + lane - height)) : y + lane > top + height ? Math.min(y, y + lane * 2 - height) : top;
   return Math.max(0, Math.min(to, count * lane - height));
 }
 
@@ -75,7 +76,8 @@ export function rowsOf({ lane, count, height, top, ratio }: Layout): Row[] {
     }
     return rows;
   }
-  const each = 1 / (lane * ratio);
+  // Where all are to be seen, the last row has the last lane, whatever part of a device pixel is left.
+  const each = count * lane <= height + 1e-6 ? count / device : 1 / (lane * ratio);
   const begin = Math.round(top * ratio);
   for (let y = 0; y < device; y++) {
     const first = Math.round((begin + y) * each);
@@ -90,7 +92,7 @@ export function rowsOf({ lane, count, height, top, ratio }: Layout): Row[] {
 export function labelledRows({ lane, count, height, top }: Layout): number[] {
   const every = Math.max(1, Math.ceil(LABELLED / lane));
   const rows: number[] = [];
-  for (let k = Math.ceil(Math.max(0, Math.floor(top / lane)) / every) * every; k < count && k * lane - top < height; k += every) rows.push(k);
+  for (let k = Math.ceil(Math.max(0, Math.floor(top / lane)) / every) * every; k < count && k * lane - top < height; k += every) if (lane >= LABELLED || k * lane - top + LABELLED <= height) rows.push(k);
   return rows;
 }
 

@@ -108,7 +108,10 @@ export class Raster {
     this.bar(codes, row.y0, middle, palette, ratio);
     if (differs) this.bar(otherCodes, middle, row.y1 - gap, palette, ratio);
     if (high < LETTERED * ratio) return;
-    if (differs && high < 2 * LETTERED * ratio) return;
+    if (differs && high < 2 * LETTERED * ratio) {
+      for (let x = 0; x < codes.length; x++) if (codes[x] !== otherCodes[x]) codes[x] = NOTHING;
+      return this.letter(codes, (row.y0 + row.y1 - gap) / 2, ratio);
+    }
     this.letter(codes, (row.y0 + middle) / 2, ratio);
     if (differs) this.letter(otherCodes, (middle + row.y1 - gap) / 2, ratio);
   }
@@ -172,12 +175,12 @@ export class Raster {
   }
 
   private letter(codes: Uint8Array, y: number, ratio: number): void {
-    const least = 13 * ratio;
+    const least = 18 * ratio;
     for (let x = 0; x < codes.length && this.letters.length < LETTERS;) {
       const code = codes[x];
       let end = x + 1;
       while (end < codes.length && codes[end] === code) end++;
-      if (code !== NOTHING && end - x >= least) this.letters.push({ x: x + 3 * ratio, y, state: code });
+      if (code !== NOTHING && end - x >= least) this.letters.push({ x: x + 7 * ratio, y, state: code });
       x = end;
     }
   }

@@ -132,10 +132,12 @@ export function instantAt(value: number): number {
   return axis.value.kind === 'event' ? Math.max(0, Math.min(length.value, Math.floor(value))) : positionAt(value);
 }
 
-/** Where a marker stands on the axis, and what a marker set there is: seconds, or positions where there is no clock. */
+/** Where a marker stands on the axis. Units of a marker: seconds since the first event, or positions where there is no clock. */
 export function markerValue(marker: number): number {
   return axis.value.kind === 'event' && clock.value !== null ? positionAt(marker) : marker;
 }
+
+/** What a marker is that is set at a value of the axis. */
 export function markerAt(value: number): number {
   return axis.value.kind === 'event' && clock.value !== null ? secondsOf(Math.round(value)) : value;
 }

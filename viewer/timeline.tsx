@@ -28,10 +28,12 @@ export function Timeline(): ComponentChildren {
     <section aria-labelledby="timeline-title" class="timeline">
       <h2 id="timeline-title">Timeline</h2>
       <Tools />
-      <div ref={plot} class="timeline-plot" tabIndex={0} role="application" aria-label="Timeline of domains" aria-describedby="timeline-keys">
-        <canvas class="timeline-lanes" aria-hidden="true" />
-        <canvas class="timeline-above" aria-hidden="true" />
-        <div class="timeline-bar" tabIndex={-1} aria-hidden="true"><div /></div>
+      <div class="timeline-frame">
+        <div ref={plot} class="timeline-plot" tabIndex={0} role="application" aria-label="Timeline of domains" aria-describedby="timeline-keys">
+          <canvas class="timeline-lanes" aria-hidden="true" />
+          <canvas class="timeline-above" aria-hidden="true" />
+          <div class="timeline-bar" tabIndex={-1} aria-hidden="true"><div /></div>
+        </div>
         <Tip />
       </div>
       <p class="timeline-said" role="status">{said.value}</p>
@@ -98,7 +100,6 @@ function run(plot: HTMLElement): () => void {
   });
   const scroll = effect(() => {
     const { count, lane, height, top } = layout.value;
-    bar.hidden = false;
     spacer.style.height = `${count * lane}px`;
     plot.style.touchAction = count * lane > height + 1 ? 'none' : 'pan-y';
     if (Math.abs(bar.scrollTop - top) > 1) bar.scrollTop = top;
