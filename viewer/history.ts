@@ -2,7 +2,8 @@
  * The recording under one design: the same audit as on the command line, run once over everything, with snapshots on the way,
  * so that the state at any instant is a snapshot and a tail.
  */
-import { EventBatch } from '../events/batch.ts';
+import { EventBatch, HAS } from '../events/batch.ts';
+import { KIND, OLD } from '../events/event-types.ts';
 import { findDesign } from '../machines/design-list.ts';
 import { withOwnerBits, type Design } from '../machines/design.ts';
 import { Audit, type AuditSnapshot } from '../projections/audit.ts';
@@ -24,6 +25,7 @@ export class History {
   readonly last: Audit;
   private readonly snapshots: { position: number; snapshot: AuditSnapshot }[] = [];
   private every = 1;
+  private started = false;
   private blocks = 0;
   private now: { audit: Audit; position: number } | null = null;
   private readonly scratch: EventBatch;
@@ -48,7 +50,15 @@ export class History {
   step(): boolean {
     if (this.blocks >= this.recording.blocks.length) return false;
     const b = this.recording.decode(this.blocks);
-    this.last.onStep = (i, d, _, after) => this.lanes.step(b.position + i, b.kind[i], d, after);
+    for (let i = 0; i < b.length; i++) {
+      if (b.kind[i] === KIND.events_lost || (b.kind[i] === KIND.recording_started && this.started)) this.lanes.falls.push(b.position + i);
+      this.started ||= b.kind[i] === KIND.recording_started;
+    }
+    this.last.onStep = (i, d, _, after) => {
+      this.lanes.step(b.position + i, b.kind[i], d, after);
+      // What memory showed of the domain that was left.
+      if (b.words[i * 3 + OLD] !== 0 && b.present[i] & HAS.a) this.lanes.observed(b.position + i, this.recording.interned.addresses.intern(b.aLo[i], b.aHi[i]));
+    };
     this.last.apply(b);
     this.blocks++;
     if (this.blocks % this.every === 0) {

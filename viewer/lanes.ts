@@ -67,9 +67,13 @@ export class Lanes {
   /** State codes (`STATE`) from a position on, and marks (`MARK`). */
   readonly changes = new Points();
   readonly marks = new Points();
+  /** Positions of the events at which every owner became unknown: losses, and a recording that begins behind another. */
+  readonly falls: number[] = [];
   private readonly laneOf: number[] = [];
+  private readonly seenAt: number[] = [];
   private readonly stateOf: number[] = [];
   private readonly pagesOf: number[] = [];
+  private fallsPassed = 0;
   private readonly audit: Audit;
 
   constructor(audit: Audit) {
@@ -88,15 +92,36 @@ export class Lanes {
       this.stateOf[d] = -1;
       this.pagesOf[d] = 0;
     }
-    if (after !== this.stateOf[d]) {
-      this.changes.push(n, position, after);
-      this.stateOf[d] = after;
-      if (after === STATE.freed) this.list[n].end = position;
-    }
+    // What is observed first after a fall counts as a change, be it the same state as before.
+    if (this.seenAt[d] < this.fallBefore(position)) this.stateOf[d] = -1;
+    this.seenAt[d] = position;
+    this.change(n, position, d, after);
     const pages = this.audit.rows.pageCount[d];
     if (pages > this.pagesOf[d]) this.marks.push(n, position, MARK.page);
     this.pagesOf[d] = pages;
     if (kind === KIND.iommu_group_set_domain) this.marks.push(n, position, MARK.attach);
+  }
+
+  /** Memory showed the words of a domain in an event that is about another one. */
+  observed(position: number, d: number): void {
+    const n = this.laneOf[d] ?? -1;
+    const { incarnations, rows } = this.audit;
+    if (n < 0 || this.list[n].generation !== incarnations.generation[d] || rows.state[d] === STATE.unknown) return;
+    if (this.seenAt[d] < this.fallBefore(position)) this.stateOf[d] = -1;
+    this.seenAt[d] = position;
+    this.change(n, position, d, rows.state[d]);
+  }
+
+  private change(n: number, position: number, d: number, after: number): void {
+    if (after === this.stateOf[d]) return;
+    this.changes.push(n, position, after);
+    this.stateOf[d] = after;
+    if (after === STATE.freed) this.list[n].end = position;
+  }
+
+  private fallBefore(position: number): number {
+    while (this.fallsPassed < this.falls.length && this.falls[this.fallsPassed] < position) this.fallsPassed++;
+    return this.fallsPassed === 0 ? 0 : this.falls[this.fallsPassed - 1];
   }
 
   /** Number of the lane that an incarnation has, or -1. */
