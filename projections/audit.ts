@@ -87,8 +87,8 @@ export class Audit implements AuditState {
   private started = 0;
   private readonly lastOnCpu: number[] = [];
   private readonly useAfterFree: (d: number) => Finding;
-  /** Called after each event on a domain: row of the batch, domain, state before and after, rule met or NONE. */
-  onStep: ((i: number, d: number, before: number, after: number, rule: number) => void) | null = null;
+  /** Called after each event on a domain: row of the batch, domain, state before and after, number of the verdict in `table` or NONE. */
+  onStep: ((i: number, d: number, before: number, after: number, verdict: number) => void) | null = null;
   private batch!: EventBatch;
   private row = 0;
 
@@ -254,7 +254,7 @@ export class Audit implements AuditState {
       if (settled || adopts) this.adopt(b, i, AFTER, d);
       else this.observe(b, i, AFTER, d, before);
     }
-    this.onStep?.(i, d, before, rows.state[d], verdict < 0 ? NONE : this.table.verdictRule[verdict]);
+    this.onStep?.(i, d, before, rows.state[d], verdict);
   }
 
   private calledBy(b: EventBatch, i: number, prefix: string): boolean {
