@@ -7,6 +7,9 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 
+/** Size of the smallest letters of a chart that is not fitted to its place. Units: CSS pixels. */
+const READABLE = 10.5;
+
 /** Whether charts are as wide as their place, or as large as they are readable. */
 const fitted = signal(false);
 const parsed = new Map<string, Element>();
@@ -39,7 +42,7 @@ export function ChartView({ design, chart, state, edge }: ChartProps): Component
         State chart of {design}. {state === null ? 'No domain is looked at.' : <>Current state: <b class="mono">{state}</b> (thick frame){edge !== null && edge.from !== edge.to && <>; the event led there from <b class="mono">{edge.from}</b> (thick arrow)</>}.</>}{' '}
         <label><input type="checkbox" checked={fitted.value} onChange={() => (fitted.value = !fitted.value)} /> fit to width</label>
       </figcaption>
-      <div class="chart-place" data-fitted={fitted.value} ref={place} role="region" aria-label={`state chart of ${design}`} tabIndex={0} />
+      <div class="chart-place" data-fitted={fitted.value} ref={place} role="group" aria-label={`state chart of ${design}`} tabIndex={0} />
     </figure>
   );
 }
@@ -65,8 +68,8 @@ function copyOf(chart: string): Element {
   svg.setAttribute('role', 'img');
   const { width = 1000 } = (svg as SVGSVGElement).viewBox.baseVal;
   svg.removeAttribute('height');
-  // Points are a third larger than pixels; 0.85 of that is still readable.
-  svg.setAttribute('width', String(Math.round(width * (4 / 3) * 0.85)));
+  const smallest = Math.min(...Array.from(svg.querySelectorAll('text[font-size]'), (text) => Number.parseFloat(text.getAttribute('font-size')!)));
+  svg.setAttribute('width', String(Math.round(width * (Number.isFinite(smallest) ? READABLE / smallest : 1))));
   return svg;
 }
 
@@ -76,16 +79,21 @@ function light(svg: Element, state: string | null, edge: ChartProps['edge']): vo
   const node = nodes.find((g) => g.getAttribute('data-id') === `state-${state}` || titleOf(g) === state);
   node?.classList.add('lit');
   if (edge === null) return;
-  if (edge.from === edge.to) {
-    // A call that leaves the state as it is stands as a line inside of it.
-    for (const text of node?.querySelectorAll('text') ?? []) if (says(text, edge.type)) text.classList.add('taken');
-  }
+  // A call that leaves the state as it is stands as a line inside of it.
+  if (edge.from === edge.to) name(node, edge.type);
   const edges = [...svg.querySelectorAll('g.edge, g.edge-label')].filter((g) => titleOf(g) === `${edge.from}->${edge.to}` || g.getAttribute('data-id')?.startsWith(`edge-${edge.from}-${edge.to}-`));
   const named = edges.filter((g) => says(g, edge.type)).map((g) => g.getAttribute('data-id')?.replace(/-label$/, ''));
   for (const g of edges) {
     const id = g.getAttribute('data-id')?.replace(/-label$/, '');
-    if (named.length === 0 || named.includes(id)) g.classList.add('taken');
+    if (named.length > 0 && !named.includes(id)) continue;
+    g.classList.add('taken');
+    name(g, edge.type);
   }
+}
+
+/** Marks the lines that name a call. */
+function name(element: Element | undefined, type: string): void {
+  for (const text of element?.querySelectorAll('text') ?? []) if (says(text, type)) text.classList.add('taken');
 }
 
 /** Whether a text of the chart names a call. */

@@ -5,10 +5,10 @@
 import { computed, signal } from '@preact/signals';
 import type { ComponentChildren, TargetedEvent, TargetedKeyboardEvent } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { errnoText } from '../machines/states.ts';
 import { ChartView } from './chart-view.tsx';
+import { EventTable, Kinds } from './compare-tables.tsx';
 import { countUpTo, differencesOf, nextOf, previousOf } from './differences.ts';
-import { DomainDetail, StateMark } from './domain-detail.tsx';
+import { DomainDetail } from './domain-detail.tsx';
 import { History } from './history.ts';
 import { findingsAt, found, foundIn, moment, said, step, subject, subjectName, type FoundAt } from './instant-state.ts';
 import { FindingList } from './last-event.tsx';
@@ -113,7 +113,8 @@ function SideBySide({ other }: { readonly other: History }): ComponentChildren {
         <p class="scrubber-help">A difference is an event at which what the design answers, the state after it, or the rules met differ. Keys while the focus is in this bar: <kbd>n</kbd> <kbd>p</kbd> next and previous difference.</p>
         <p class="heard-only" role="status">{said.value === '' ? '' : where(positions.length, passed, isOne, at)}</p>
       </fieldset>
-      {at > 0 && <EventTable other={other} />}
+      {positions.length > 0 && <Kinds history={history.value} other={other} positions={positions} />}
+      {at > 0 && <EventTable sides={[{ of: history.value, now: moment.value, findings: found.value }, { of: other, now: momentBeside.value!, findings: foundBeside.value }]} />}
       <div class="compare-sides">
         <Side history={history.value} findings={found.value} />
         <Side history={other} findings={foundBeside.value} />
@@ -126,48 +127,6 @@ function where(count: number, passed: number, isOne: boolean, at: number): strin
   if (count === 0) return 'No difference in the whole recording.';
   if (isOne) return `Difference ${passed} of ${count}: event ${at}.`;
   return `${count} difference${count === 1 ? '' : 's'}; event ${at} is none (${passed} before it).`;
-}
-
-/** What both designs say of the event at hand, and what the recorded kernel did. */
-function EventTable({ other }: { readonly other: History }): ComponentChildren {
-  const at = position.value;
-  const now = moment.value;
-  const recorded = now.event!['errno'];
-  const sides = [
-    { of: history.value, judged: now.judged, rules: ruleIds(found.value, at) },
-    { of: other, judged: momentBeside.value?.judged ?? null, rules: ruleIds(foundBeside.value, at) },
-  ].map(({ of, judged, rules }) => {
-    const { errno, state } = of.answers.at(at);
-    return { id: of.design.id, before: judged?.before ?? 'none', errno: errno === null ? 'none' : errnoText(errno), state: state ?? 'none', rules: rules.length === 0 ? 'none' : rules.join(' ') };
-  });
-  const row = (name: string, field: 'errno' | 'before' | 'state' | 'rules', counts: boolean): ComponentChildren => {
-    const differs = sides[0][field] !== sides[1][field];
-    return (
-      <tr class={differs && counts ? 'differs' : ''}>
-        <th scope="row">{name}</th>
-        {sides.map((s) => <td key={s.id} class="mono" data-design={s.id} data-field={field}>{(field === 'state' || field === 'before') && s[field] !== 'none' ? <StateMark state={s[field]} /> : s[field]}</td>)}
-        <td>{differs ? '≠ differs' : 'same'}</td>
-      </tr>
-    );
-  };
-  return (
-    <div class="scroll" role="region" aria-label="what both designs say of the event" tabIndex={0}>
-      <table class="compare-event">
-        <caption>Event {at}, <code>{String(now.event!['type'])}</code>{typeof recorded === 'number' && <>; the recorded kernel answered <code>{errnoText(recorded)}</code></>}</caption>
-        <thead><tr><th scope="col">what</th>{sides.map((s) => <th key={s.id} scope="col">{s.id}</th>)}<th scope="col">both</th></tr></thead>
-        <tbody>
-          {row('answer', 'errno', true)}
-          {row('state before', 'before', false)}
-          {row('state after', 'state', true)}
-          {row('rules met', 'rules', true)}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function ruleIds(of: FoundAt, at: number): string[] {
-  return [...new Set(findingsAt(of, at).map((f) => f.rule))].sort();
 }
 
 /** The domain looked at under one of the designs; the other design may count another incarnation of the address. */

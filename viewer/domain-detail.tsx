@@ -60,7 +60,7 @@ export function EventLink({ position, field }: { readonly position: number; read
 function PageTable({ view, backEnds }: { readonly view: DomainView; readonly backEnds: readonly string[] }): ComponentChildren {
   if (view.msi_pages.length === 0) return <p class="dim">No MSI page is mapped{view.state === 'unknown' ? ', as far as was seen' : ''}.</p>;
   return (
-    <div class="scroll" role="region" aria-label="MSI page table" tabIndex={0}>
+    <div class="scroll" role="group" aria-label="MSI page table" tabIndex={0}>
       <table class="pages">
         <caption class="heard-only">MSI pages of {domainName(view)}</caption>
         <thead><tr><th scope="col">iova</th><th scope="col">phys</th><th scope="col">size</th><th scope="col">mapped by</th><th scope="col">event</th></tr></thead>

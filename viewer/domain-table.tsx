@@ -4,7 +4,7 @@
  */
 import { computed, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { domainView } from '../projections/domain-view.ts';
+import { domainView, type DomainView } from '../projections/domain-view.ts';
 import { StateMark } from './domain-detail.tsx';
 import { FIELDS, domainName, fieldTexts, type Field } from './domain-text.ts';
 import { subject } from './instant-state.ts';
@@ -13,7 +13,7 @@ import { laneFilter } from './search.ts';
 import { chosen, history, position, recording } from './store.ts';
 
 /** Rows shown at once. */
-const ROWS = 100;
+const ROWS = 50;
 /** Lists longer than this are folded. Units: letters. */
 const SHORT = 64;
 const HEADS: Readonly<Record<Field, string>> = { state: 'state', type: 'type', word: 'word in memory', msi_pages: 'MSI pages', msi_next: 'next MSI IOVA', devices: 'devices', groups: 'groups', first: 'first event', last: 'last event' };
@@ -58,11 +58,11 @@ export function DomainTable(): ComponentChildren {
         )}
       </p>
       {rows.length > 0 && (
-        <div class="scroll domains-scroll" role="region" aria-label="domains alive" tabIndex={0}>
+        <div class="scroll domains-scroll" role="group" aria-label="domains alive" tabIndex={0}>
           <table class="domains">
             <caption class="heard-only">Domains alive after event {position.value}</caption>
             <thead><tr><th scope="col">domain</th>{FIELDS.map((f) => <th key={f} scope="col">{HEADS[f]}</th>)}</tr></thead>
-            <tbody>{rows.map((d) => <Row key={d} d={d} isChosen={at?.domain === d} />)}</tbody>
+            <tbody>{rows.map((d, n) => <Row key={n} d={d} isChosen={at?.domain === d} />)}</tbody>
           </table>
         </div>
       )}
@@ -79,17 +79,18 @@ function Row({ d, isChosen }: { readonly d: number; readonly isChosen: boolean }
   return (
     <tr data-domain={name} aria-current={isChosen ? 'true' : undefined} onClick={choose}>
       <th scope="row" class="mono"><button type="button" class="link" aria-label={`look at ${name}`} onClick={choose}>{name}</button></th>
-      {FIELDS.map((f) => <td key={f} class="mono" data-field={f}>{cell(f, texts[f], f === 'msi_pages' ? view.msi_pages.length : f === 'devices' ? view.devices.length : 1)}</td>)}
+      {FIELDS.map((f) => <td key={f} class="mono" data-field={f}>{cell(f, texts[f], view)}</td>)}
     </tr>
   );
 }
 
-function cell(field: Field, text: string, count: number): ComponentChildren {
+function cell(field: Field, text: string, { msi_pages: { length: pages }, devices: { length: devices } }: DomainView): ComponentChildren {
   if (field === 'state') return <StateMark state={text} />;
-  return count > 1 && text.length > SHORT ? <Folded text={text} count={count} /> : text;
+  if (field === 'msi_pages' && pages > 0) return <Folded text={text} count={pages === 1 ? '1 page' : `${pages} pages`} />;
+  return field === 'devices' && text.length > SHORT ? <Folded text={text} count={`${devices} devices`} /> : text;
 }
 
 /** A long list behind its length, which CSS writes: the text of the cell is the list. */
-function Folded({ text, count }: { readonly text: string; readonly count: number }): ComponentChildren {
-  return <details onClick={(event) => event.stopPropagation()}><summary data-count={count} aria-label={`${count}, list them`} />{text}</details>;
+function Folded({ text, count }: { readonly text: string; readonly count: string }): ComponentChildren {
+  return <details onClick={(event) => event.stopPropagation()}><summary data-count={count} aria-label={count} />{text}</details>;
 }

@@ -12,7 +12,7 @@ import { findingsAt, found, moment } from './instant-state.ts';
 import type { DomainChange, Moment } from './moment.ts';
 import { chosen, history, recording } from './store.ts';
 
-const FIELD_NAMES = { state: 'state', type: 'type', word: 'word', msi_pages: 'MSI page', msi_next: 'next MSI IOVA', devices: 'devices', groups: 'groups', first: 'first event', last: 'last event' } as const;
+const FIELD_NAMES = { state: 'state', type: 'type', word: 'word', msi_pages: 'MSI page', msi_next: 'next IOVA', devices: 'devices', groups: 'groups', first: 'first event', last: 'last event' } as const;
 
 /** Returns the part of the instant. */
 export function LastEvent(): ComponentChildren {
@@ -24,7 +24,7 @@ export function LastEvent(): ComponentChildren {
       <h3>Event {now.position}: <code>{String(now.event['type'])}</code></h3>
       <dl class="facts">
         {facts(now).map(([name, value]) => <><dt>{name}</dt><dd class="mono" data-event={name}>{value}</dd></>)}
-        {now.judged !== null && now.judged.errno !== null && <><dt>{history.value.design.id} answers</dt><dd class="mono">{errnoText(now.judged.errno)}</dd></>}
+        {now.judged !== null && now.judged.errno !== null && <><dt>predicted</dt><dd class="mono" data-event="predicted">{errnoText(now.judged.errno)} ({history.value.design.id})</dd></>}
       </dl>
       <h4>What it changed</h4>
       <Changes now={now} />
@@ -72,13 +72,11 @@ function Changes({ now }: { readonly now: Moment }): ComponentChildren {
   return (
     <>
       {now.changed.length > 0 && (
-        <div class="scroll" role="region" aria-label="what the event changed" tabIndex={0}>
-          <table class="changes">
-            <caption class="heard-only">What event {now.position} changed</caption>
-            <thead><tr><th scope="col">domain</th><th scope="col">what</th><th scope="col">before</th><th scope="col">after</th></tr></thead>
-            <tbody>{now.changed.map((change) => <ChangeRows key={change.name} change={change} />)}</tbody>
-          </table>
-        </div>
+        <table class="changes">
+          <caption class="heard-only">What event {now.position} changed</caption>
+          <thead><tr><th scope="col">what</th><th scope="col">before</th><th scope="col">after</th></tr></thead>
+          {now.changed.map((change) => <ChangeRows key={change.name} change={change} />)}
+        </table>
       )}
       {others.length > 0 && <ul>{others.map(([what, count]) => <li key={what}><span class="mono">{what}</span> in {count} {now.changed.length > 0 ? 'other ' : ''}domain{count === 1 ? '' : 's'}</li>)}</ul>}
     </>
@@ -88,15 +86,18 @@ function Changes({ now }: { readonly now: Moment }): ComponentChildren {
 function ChangeRows({ change }: { readonly change: DomainChange }): ComponentChildren {
   const { domain, generation, name, isNew, changes } = change;
   const look = (): void => void (chosen.value = { domain, generation });
-  const rows = changes.length > 0 ? changes : [{ field: 'state' as const, before: null, after: null }];
-  return rows.map(({ field, before, after }, n) => (
-    <tr key={n} data-change={field}>
-      {n === 0 && <th scope="rowgroup" rowSpan={rows.length} class="mono"><button type="button" class="link" onClick={look}>{name}</button>{isNew && <span class="dim"> first seen</span>}</th>}
-      <td>{FIELD_NAMES[field]}</td>
-      <td class="mono">{before ?? '-'}</td>
-      <td class="mono">{after ?? (field === 'msi_pages' ? 'gone' : '-')}</td>
-    </tr>
-  ));
+  return (
+    <tbody data-changed={name}>
+      <tr><th scope="rowgroup" colSpan={3} class="mono"><button type="button" class="link" aria-label={`look at ${name}`} onClick={look}>{name}</button>{isNew && <span class="dim"> first seen</span>}</th></tr>
+      {changes.map(({ field, before, after }, n) => (
+        <tr key={n} data-change={field}>
+          <td>{FIELD_NAMES[field]}</td>
+          <td class="mono">{before ?? '-'}</td>
+          <td class="mono">{after ?? (field === 'msi_pages' ? 'gone' : '-')}</td>
+        </tr>
+      ))}
+    </tbody>
+  );
 }
 
 /** Returns findings as a list, with links to where they are explained if `linked`. */

@@ -26,7 +26,7 @@ function Half({ cells, arch }: { readonly cells: WordCells; readonly arch: strin
   const spaced = bytes?.match(/../g)?.join(' ') ?? '?? ?? ?? ??';
   return (
     <div class="word-half">
-      <div class="scroll" role="region" aria-label={`bits of the u32 at byte ${offset}`} tabIndex={0}>
+      <div class="scroll" role="group" aria-label={`bits of the u32 at byte ${offset}`} tabIndex={0}>
         <div class="word-ways">
           <Bits caption={<>u32 at byte {offset} as {arch} reads it: <code>{value ?? 'not known'}</code></>} cells={cells.numeric} marks={marks} fields={fields} bytes={null} />
           <Bits caption={<>in memory: <code>{spaced}</code></>} cells={cells.memory} marks={marks} fields={fields} bytes={{ offset, bytes }} />
