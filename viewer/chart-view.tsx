@@ -30,6 +30,7 @@ export function ChartView({ design, chart, state, edge }: ChartProps): Component
     place.current!.replaceChildren(copyOf(chart));
   }, [chart]);
   const { from = '', to = '', type = '' } = edge ?? {};
+  const hasArrow = edge !== null && arrowsOf(sourceOf(chart), edge).length > 0;
   useLayoutEffect(() => {
     const svg = place.current!.querySelector('svg')!;
     svg.setAttribute('aria-label', `state chart of ${design}${state === null ? '' : `, current state ${state}`}`);
@@ -39,7 +40,7 @@ export function ChartView({ design, chart, state, edge }: ChartProps): Component
   return (
     <figure class="chart">
       <figcaption>
-        State chart of {design}. {state === null ? 'No domain is looked at.' : <>Current state: <b class="mono">{state}</b> (thick frame){edge !== null && edge.from !== edge.to && <>; the event led there from <b class="mono">{edge.from}</b> (thick arrow)</>}.</>}{' '}
+        State chart of {design}. {state === null ? 'No domain is looked at.' : <>Current state: <b class="mono">{state}</b> (thick frame){edge !== null && edge.from !== edge.to && <>; the event led there from <b class="mono">{edge.from}</b> ({hasArrow ? 'thick arrow' : 'seen in memory, no call of the chart'})</>}.</>}{' '}
         <label><input type="checkbox" checked={fitted.value} onChange={() => (fitted.value = !fitted.value)} /> fit to width</label>
       </figcaption>
       <div class="chart-place" data-fitted={fitted.value} ref={place} role="group" aria-label={`state chart of ${design}`} tabIndex={0} />
@@ -47,8 +48,8 @@ export function ChartView({ design, chart, state, edge }: ChartProps): Component
   );
 }
 
-/** Returns a chart as elements of this document: nothing that runs or styles, and ids that occur once. */
-function copyOf(chart: string): Element {
+/** Returns a chart as parsed: nothing that runs or styles. */
+function sourceOf(chart: string): Element {
   let source = parsed.get(chart);
   if (!source) {
     source = new DOMParser().parseFromString(chart, 'image/svg+xml').documentElement;
@@ -56,14 +57,17 @@ function copyOf(chart: string): Element {
     for (const element of [source, ...source.querySelectorAll('*')]) {
       for (const { name } of [...element.attributes]) if (name === 'style' || name.startsWith('on') || name.endsWith('href')) element.removeAttribute(name);
     }
+    for (const element of source.querySelectorAll('[id]')) element.setAttribute('data-id', element.id);
     parsed.set(chart, source);
   }
-  const svg = document.importNode(source, true);
+  return source;
+}
+
+/** Returns a chart as elements of this document, with ids that occur once. */
+function copyOf(chart: string): Element {
+  const svg = document.importNode(sourceOf(chart), true);
   const prefix = `chart-${++copies}-`;
-  for (const element of svg.querySelectorAll('[id]')) {
-    element.setAttribute('data-id', element.id);
-    element.id = prefix + element.id;
-  }
+  for (const element of svg.querySelectorAll('[id]')) element.id = prefix + element.id;
   svg.removeAttribute('aria-labelledby');
   svg.setAttribute('role', 'img');
   const { width = 1000 } = (svg as SVGSVGElement).viewBox.baseVal;
@@ -81,14 +85,18 @@ function light(svg: Element, state: string | null, edge: ChartProps['edge']): vo
   if (edge === null) return;
   // A call that leaves the state as it is stands as a line inside of it.
   if (edge.from === edge.to) name(node, edge.type);
-  const edges = [...svg.querySelectorAll('g.edge, g.edge-label')].filter((g) => titleOf(g) === `${edge.from}->${edge.to}` || g.getAttribute('data-id')?.startsWith(`edge-${edge.from}-${edge.to}-`));
-  const named = edges.filter((g) => says(g, edge.type)).map((g) => g.getAttribute('data-id')?.replace(/-label$/, ''));
-  for (const g of edges) {
-    const id = g.getAttribute('data-id')?.replace(/-label$/, '');
-    if (named.length > 0 && !named.includes(id)) continue;
+  for (const g of arrowsOf(svg, edge)) {
     g.classList.add('taken');
     name(g, edge.type);
   }
+}
+
+/** The arrow or frame that names the call between these states, with its label where that stands apart. */
+function arrowsOf(svg: Element, { from, to, type }: NonNullable<ChartProps['edge']>): Element[] {
+  const idOf = (g: Element): string | undefined => g.getAttribute('data-id')?.replace(/-label$/, '');
+  const edges = [...svg.querySelectorAll('g.edge, g.edge-label')].filter((g) => titleOf(g) === `${from}->${to}` || idOf(g)?.startsWith(`edge-${from}-${to}-`));
+  const named = new Set(edges.filter((g) => [...g.querySelectorAll('text')].some((text) => says(text, type))).map(idOf));
+  return edges.filter((g) => named.has(idOf(g)));
 }
 
 /** Marks the lines that name a call. */
