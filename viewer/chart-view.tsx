@@ -55,7 +55,7 @@ function sourceOf(chart: string): Element {
     source = new DOMParser().parseFromString(chart, 'image/svg+xml').documentElement;
     for (const element of source.querySelectorAll('script, style, foreignObject')) element.remove();
     for (const element of [source, ...source.querySelectorAll('*')]) {
-      for (const { name } of [...element.attributes]) if (name === 'style' || name.startsWith('on') || name.endsWith('href')) element.removeAttribute(name);
+      for (const { name } of Array.from(element.attributes)) if (name === 'style' || name.startsWith('on') || name.endsWith('href')) element.removeAttribute(name);
     }
     for (const element of source.querySelectorAll('[id]')) element.setAttribute('data-id', element.id);
     parsed.set(chart, source);

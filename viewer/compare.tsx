@@ -10,7 +10,7 @@ import { EventTable, Kinds } from './compare-tables.tsx';
 import { countUpTo, differencesOf, nextOf, previousOf } from './differences.ts';
 import { DomainDetail } from './domain-detail.tsx';
 import { History } from './history.ts';
-import { findingsAt, found, foundIn, moment, said, step, subject, subjectName, type FoundAt } from './instant-state.ts';
+import { findingsAt, found, foundIn, moment, step, subject, subjectName, type FoundAt } from './instant-state.ts';
 import { FindingList } from './last-event.tsx';
 import { momentAt } from './moment.ts';
 import { designId, history, keepHistory, keptHistory, length, otherHistory, otherId, position, recording } from './store.ts';
@@ -22,6 +22,9 @@ const SLICE = 40;
 /** Id of the second design once its history has been read, and how far reading has come. */
 const ready = signal<string | null>(null);
 const reading = signal<{ readonly done: number; readonly of: number } | null>(null);
+
+/** What a screen reader says of the jump from difference to difference. */
+const announced = signal('');
 
 const beside = computed(() => (otherId.value !== null && otherId.value === ready.value && otherId.value !== designId.value ? otherHistory.value : null));
 const differences = computed(() => {
@@ -90,7 +93,10 @@ function SideBySide({ other }: { readonly other: History }): ComponentChildren {
   const positions = differences.value;
   const passed = countUpTo(positions, at);
   const isOne = passed > 0 && positions[passed - 1] === at;
-  const go = (to: number | null): void => step(to);
+  const go = (to: number | null): void => {
+    step(to);
+    announced.value = to === null ? '' : where(positions.length, countUpTo(positions, to), true, to);
+  };
   const keys: Readonly<Record<string, () => number | null>> = { n: () => nextOf(positions, at), p: () => previousOf(positions, at) };
   const onKey = (event: TargetedKeyboardEvent<HTMLElement>): void => {
     const key = event.ctrlKey || event.metaKey || event.altKey ? undefined : keys[event.key];
@@ -111,7 +117,7 @@ function SideBySide({ other }: { readonly other: History }): ComponentChildren {
           <span data-part="difference" data-differences={positions.length} data-number={isOne ? passed : 0}>{where(positions.length, passed, isOne, at)}</span>
         </div>
         <p class="scrubber-help">A difference is an event at which what the design answers, the state after it, or the rules met differ. Keys while the focus is in this bar: <kbd>n</kbd> <kbd>p</kbd> next and previous difference.</p>
-        <p class="heard-only" role="status">{said.value === '' ? '' : where(positions.length, passed, isOne, at)}</p>
+        <p class="heard-only" role="status">{announced.value}</p>
       </fieldset>
       {positions.length > 0 && <Kinds history={history.value} other={other} positions={positions} />}
       {at > 0 && <EventTable sides={[{ of: history.value, now: moment.value, findings: found.value }, { of: other, now: momentBeside.value!, findings: foundBeside.value }]} />}

@@ -11,7 +11,7 @@ import type { PageRecording } from '../../viewer/recording.ts';
 import type { History } from '../../viewer/history.ts';
 import { historyUnder, openPage, recordingPath } from './instant-page.ts';
 
-const RECORDINGS = ['pdo-steal/steal.trace.txt', 'own72n/iommufd.trace.txt', 'deb72/errors.trace.txt', 'own72v/variant-overrun.trace.txt', 'deb73ident/identity.trace.txt'];
+const RECORDINGS = ['pdo-steal/steal.trace.txt', 'own72n/iommufd.trace.txt', 'deb72/errors.trace.txt', 'own72v/variant-overrun.trace.txt', 'own72v/variant-trace_pipe-lost.trace.txt', 'own612n/iommufd.trace.txt', 'deb73ident/identity.trace.txt'];
 
 /** The domains after a position by a replay that knows no snapshots. */
 function replayed(page: PageRecording, history: History, position: number): DomainView[] {
