@@ -10,23 +10,29 @@ import { Audit, type AuditSnapshot } from '../projections/audit.ts';
 import { domainView, aliveViews, type DomainView } from '../projections/domain-view.ts';
 import { isArch, type Arch } from '../projections/domain-struct.ts';
 import type { Finding } from '../projections/finding.ts';
+import { Answers } from './answers.ts';
 import { Lanes } from './lanes.ts';
 import type { PageRecording } from './recording.ts';
 
 /** Snapshots kept at most; the way from one to the next is what a jump costs. */
 const SNAPSHOTS = 48;
+/** A step of at most so many events is taken as it is: a snapshot costs more. It also keeps `onStep` of what `at` returned. */
+const NEAR = 4096;
 
 /** One design's view of the recording, from the first event to the last one read. */
 export class History {
   readonly design: Design;
   readonly recording: PageRecording;
   readonly lanes: Lanes;
+  /** What the design answers at each event. */
+  readonly answers: Answers;
   /** The audit at the end of what has been read. */
   readonly last: Audit;
   private readonly snapshots: { position: number; snapshot: AuditSnapshot }[] = [];
   private every = 1;
   private started = false;
   private blocks = 0;
+  private ended = false;
   private now: { audit: Audit; position: number } | null = null;
   private readonly scratch: EventBatch;
   readonly arch: Arch;
@@ -39,6 +45,7 @@ export class History {
     this.own = own;
     this.last = new Audit(this.design, own);
     this.lanes = new Lanes(this.last);
+    this.answers = new Answers(this.last.table);
     this.scratch = new EventBatch(recording.interned);
     this.arch = isArch(arch) ? arch : 'arm64';
   }
@@ -54,8 +61,10 @@ export class History {
       if (b.kind[i] === KIND.events_lost || (b.kind[i] === KIND.recording_started && this.started)) this.lanes.falls.push(b.position + i);
       this.started ||= b.kind[i] === KIND.recording_started;
     }
-    this.last.onStep = (i, d, _, after) => {
+    this.answers.ensure(b.position + b.length);
+    this.last.onStep = (i, d, _, after, verdict) => {
       this.lanes.step(b.position + i, b.kind[i], d, after);
+      this.answers.step(b.position + i, after, verdict);
       // What memory showed of the domain that was left.
       if (b.words[i * 3 + OLD] !== 0 && b.present[i] & HAS.a) this.lanes.observed(b.position + i, this.recording.interned.addresses.intern(b.aLo[i], b.aHi[i]));
     };
@@ -72,9 +81,10 @@ export class History {
     return this.blocks < this.recording.blocks.length;
   }
 
-  /** Everything has been read: what was held back is reported. Not for a page that is live. */
+  /** Everything has been read: what was held back is reported, once. Not for a page that is live. */
   end(): void {
-    this.last.end();
+    if (!this.ended) this.last.end();
+    this.ended = true;
   }
 
   /** Findings in the order of the recording. */
@@ -109,7 +119,7 @@ export class History {
   }
 
   private closer(from: number, position: number): boolean {
-    return this.snapshots.some((s) => s.position <= position && s.position > from);
+    return this.snapshots.some((s) => s.position <= position && s.position > from + NEAR);
   }
 
   private restored(position: number): { audit: Audit; position: number } {

@@ -38,7 +38,14 @@ export function historyOf(id: string): History {
     histories.set(id, (history = new History(recording.value, id, own)));
   }
   while (history.step());
+  const { header, length: events } = recording.value;
+  if (!header.live && events === header.events) history.end();
   return history;
+}
+
+/** Returns the history under a design where it has been made. */
+export function keptHistory(id: string): History | undefined {
+  return histories.get(id);
 }
 
 /** Puts a history that is being read where `historyOf` finds it. */
