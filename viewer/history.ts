@@ -2,7 +2,7 @@
  * The recording under one design: the same audit as on the command line, run once over everything, with snapshots on the way,
  * so that the state at any instant is a snapshot and a tail.
  */
-import { EventBatch } from '../events/batch.ts';
+import { BATCH_CAPACITY, EventBatch } from '../events/batch.ts';
 import { findDesign } from '../machines/design-list.ts';
 import { withOwnerBits, type Design } from '../machines/design.ts';
 import { Audit, type AuditSnapshot } from '../projections/audit.ts';
@@ -23,8 +23,10 @@ export class History {
   /** The audit at the end of what has been read. */
   readonly last: Audit;
   private readonly snapshots: { position: number; snapshot: AuditSnapshot }[] = [];
-  private every = 1;
+  /** Blocks from one snapshot to the next. */
+  private every: number;
   private blocks = 0;
+  private ended = false;
   private now: { audit: Audit; position: number } | null = null;
   private readonly scratch: EventBatch;
   readonly arch: Arch;
@@ -39,6 +41,8 @@ export class History {
     this.lanes = new Lanes(this.last);
     this.scratch = new EventBatch(recording.interned);
     this.arch = isArch(arch) ? arch : 'arm64';
+    // Where the length is known beforehand no snapshot is taken that goes again.
+    this.every = Math.max(1, Math.ceil(recording.header.events / BATCH_CAPACITY / SNAPSHOTS));
   }
 
   /** Whether the recording is of this design. */
@@ -62,9 +66,10 @@ export class History {
     return this.blocks < this.recording.blocks.length;
   }
 
-  /** Everything has been read: what was held back is reported. Not for a page that is live. */
+  /** Everything has been read: what was held back is reported. Not while a page is live. */
   end(): void {
-    this.last.end();
+    if (!this.ended) this.last.end();
+    this.ended = true;
   }
 
   /** Findings in the order of the recording. */

@@ -1,11 +1,14 @@
 /**
- * Opens the recording that the page carries and reads it through under its design, a slice at a time so that the page stays alive.
+ * Opens the recording that the page carries, or follows the one that its server reads, and reads it through under the page's
+ * design, a slice at a time so that the page stays alive.
  */
-import { escapeText } from '../events/problem.ts';
+import { assert, escapeText } from '../events/problem.ts';
 import { History } from './history.ts';
-import { unpackPage, type PageHeader } from './page-data.ts';
+import { follow } from './live.ts';
+import { BlockReader, PAGE_SCHEMA, type PageHeader } from './page-data.ts';
 import { PageRecording } from './recording.ts';
 import { designId, failure, keepHistory, length, loading, position, recording } from './store.ts';
+import { breathe, takeText, unpackedPieces } from './unpack.ts';
 
 /** Work done before the page is drawn again. Units: milliseconds. */
 const SLICE = 40;
@@ -13,54 +16,44 @@ const SLICE = 40;
 /** Reads the page's data; the signals of the store say how far it is. Errors are told by `failure`. */
 export async function load(): Promise<void> {
   try {
-    const header = JSON.parse(take('header')) as PageHeader;
-    const data = unpackPage(header, await gunzip(decodeBase64(take('recording'))));
-    const opened = new PageRecording(header, data.recordingOf);
+    const header = JSON.parse(takeText('header')) as PageHeader;
+    assert(header.schema === PAGE_SCHEMA, `the page is of ${String(header.schema)}`);
+    const opened = new PageRecording(header);
     recording.value = opened;
     designId.value = header.design;
     const history = new History(opened, header.design, header.designs.find((d) => d.id === header.design)!.own);
     keepHistory(header.design, history);
-    let next = performance.now() + SLICE;
-    for (let k = 0; k < data.blocks.length; k++) {
-      opened.add(data.blocks[k]);
-      history.step(); // the block is decoded at the moment
-      if (performance.now() > next) {
-        loading.value = { phase: 'reading', done: k, of: data.blocks.length };
-        next = await breathe();
-      }
-    }
-    if (!header.live) history.end();
-    length.value = opened.length;
-    position.value = opened.length;
-    loading.value = null;
+    if (header.live) await follow(opened);
+    else await read(opened, history);
   } catch (error) {
     failure.value = escapeText(error instanceof Error ? error.message : String(error));
     loading.value = null;
   }
 }
 
-/** Text of a data block of the page, which is not needed any more. */
-function take(id: string): string {
-  const element = document.getElementById(id)!;
-  const text = element.textContent!;
-  element.remove();
-  return text.trim();
-}
-
-function breathe(): Promise<number> {
-  return new Promise((resolve) => {
-    requestAnimationFrame(() => resolve(performance.now() + SLICE));
-  });
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let k = 0; k < binary.length; k++) bytes[k] = binary.charCodeAt(k);
-  return bytes;
-}
-
-async function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+async function read(opened: PageRecording, history: History): Promise<void> {
+  const { header } = opened;
+  const blocks = new BlockReader(header.recordings.length > 0);
+  let next = performance.now() + SLICE;
+  try {
+    const reader = unpackedPieces().getReader();
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      for (const block of blocks.add(chunk.value)) {
+        opened.add(block);
+        history.step(); // the block is decoded at the moment
+      }
+      if (performance.now() < next) continue;
+      loading.value = { phase: 'reading', done: opened.length, of: header.events };
+      await breathe();
+      next = performance.now() + SLICE;
+    }
+  } catch (error) {
+    throw new Error(`the page is damaged or cut off: event ${opened.length} of ${header.events} is the last one that can be read (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (blocks.isInside || opened.length !== header.events) throw new Error(`the page is cut off: it holds ${opened.length} of ${header.events} events`);
+  opened.complete = true;
+  history.end();
+  length.value = opened.length;
+  position.value = opened.length;
+  loading.value = null;
 }

@@ -38,6 +38,7 @@ export function historyOf(id: string): History {
     histories.set(id, (history = new History(recording.value, id, own)));
   }
   while (history.step());
+  if (recording.value.complete) history.end();
   return history;
 }
 
