@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   chart: async () => (await import('./chart.ts')).addChartCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
   probes: async () => (await import('./probes.ts')).addProbesCommand,
+  view: async () => (await import('./view.ts')).addViewCommand,
   report: async () => (await import('./report.ts')).addReportCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,
   record: async () => (await import('./record.ts')).addRecordCommand,
