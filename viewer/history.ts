@@ -42,7 +42,8 @@ export class History {
     this.scratch = new EventBatch(recording.interned);
     this.arch = isArch(arch) ? arch : 'arm64';
     // Where the length is known beforehand no snapshot is taken that goes again.
-    this.every = Math.max(1, Math.ceil(recording.header.events / BATCH_CAPACITY / SNAPSHOTS));
+    const { events } = recording.header;
+    this.every = events > 0 ? Math.ceil(events / BATCH_CAPACITY / SNAPSHOTS) : 1;
   }
 
   /** Whether the recording is of this design. */
@@ -66,7 +67,7 @@ export class History {
     return this.blocks < this.recording.blocks.length;
   }
 
-  /** Everything has been read: what was held back is reported. Not while a page is live. */
+  /** Everything has been read: what was held back is reported, once. Not while a page is live. */
   end(): void {
     if (!this.ended) this.last.end();
     this.ended = true;

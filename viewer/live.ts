@@ -10,50 +10,64 @@ import { breathe } from './unpack.ts';
 
 /** Where the events come from, beside the page. */
 const EVENTS = 'events';
-/** Work done before the page is drawn again. Units: milliseconds. */
+/** The page is drawn again at most so often. Units: milliseconds. */
+const DRAW = 100;
+/** Work done before the browser's own turn. Units: milliseconds. */
 const SLICE = 40;
 
 /** How it stands with the stream: null on a page that is not live. */
 export const stream = signal<'open' | 'ended' | 'broken' | null>(null);
 
-/** Adds what the server sends, as it comes, to its end. Errors: rejects where the server does not answer at all. */
-export async function follow(opened: PageRecording): Promise<void> {
+/**
+ * Adds what the server sends, as it comes, to its end; `ready` is called when the first events are there.
+ * Errors: rejects where the server does not answer, or sends what are no events.
+ */
+export async function follow(opened: PageRecording, ready: () => void): Promise<void> {
   const response = await fetch(EVENTS, { cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer' });
   if (!response.ok || response.body === null) throw new Error(`the server gives no events (HTTP ${response.status})`);
   stream.value = 'open';
+  loading.value = { phase: 'waiting for the first event', done: 0, of: 1 };
   const blocks = new BlockReader(opened.header.recordings.length > 0);
   const reader = response.body.pipeThrough(new DecompressionStream('deflate-raw')).getReader();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const draw = (): void => {
+    timer = null;
+    show(opened, ready);
+  };
   let next = performance.now() + SLICE;
-  try {
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      for (const block of blocks.add(chunk.value)) {
-        if (block.rows > 0) opened.add(block);
-        else hear(opened, JSON.parse(new TextDecoder().decode(block.bytes)) as LiveNews);
-      }
-      if (performance.now() < next) continue;
-      await breathe();
-      next = performance.now() + SLICE;
+  for (;;) {
+    // Whatever breaks it: what has come is whole, and the page says that no more will come.
+    const chunk = await reader.read().catch(() => null);
+    if (chunk === null || chunk.done) break;
+    for (const block of blocks.add(chunk.value)) {
+      if (block.rows > 0) opened.add(block);
+      else hear(opened, JSON.parse(new TextDecoder().decode(block.bytes)) as LiveNews);
     }
-  } catch {
-    // Whatever broke it: what has come is whole, and the page says that no more will come.
+    timer ??= setTimeout(draw, DRAW);
+    if (performance.now() < next) continue;
+    await breathe();
+    next = performance.now() + SLICE;
   }
+  clearTimeout(timer ?? undefined);
   if (stream.peek() !== 'ended') stream.value = 'broken';
-  show(opened);
+  draw();
 }
 
-/** The server says how the recording stands. It does so behind everything that it has sent at a time. */
+/** The server says how the recording stands. */
 function hear(opened: PageRecording, { recording, ended }: LiveNews): void {
   (opened.header as { recording: PageHeader['recording'] }).recording = recording;
   opened.complete = ended;
   if (ended) stream.value = 'ended';
-  show(opened);
 }
 
-function show(opened: PageRecording): void {
+function show(opened: PageRecording, ready: () => void): void {
   batch(() => {
-    const atEnd = position.peek() === length.peek();
+    if (loading.peek() !== null) {
+      if (opened.length > 0 || stream.peek() !== 'open') ready();
+      return;
+    }
+    const isAtEnd = position.peek() === length.peek();
     length.value = opened.length;
-    if (atEnd) position.value = opened.length;
-    loading.value = null;
+    if (isAtEnd) position.value = opened.length;
   });
 }

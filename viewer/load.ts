@@ -16,6 +16,7 @@ const SLICE = 40;
 /** Reads the page's data; the signals of the store say how far it is. Errors are told by `failure`. */
 export async function load(): Promise<void> {
   try {
+    if (typeof DecompressionStream === 'undefined') throw new Error('this browser cannot unpack the recording (it has no DecompressionStream); Chrome 123, Firefox 120, Safari 17.5 and later can');
     const header = JSON.parse(takeText('header')) as PageHeader;
     assert(header.schema === PAGE_SCHEMA, `the page is of ${String(header.schema)}`);
     const opened = new PageRecording(header);
@@ -23,12 +24,19 @@ export async function load(): Promise<void> {
     designId.value = header.design;
     const history = new History(opened, header.design, header.designs.find((d) => d.id === header.design)!.own);
     keepHistory(header.design, history);
-    if (header.live) await follow(opened);
+    if (header.live) await follow(opened, ready);
     else await read(opened, history);
   } catch (error) {
     failure.value = escapeText(error instanceof Error ? error.message : String(error));
     loading.value = null;
   }
+}
+
+/** The page can be drawn: the recording is there, or what has come of it. */
+function ready(): void {
+  length.value = recording.value.length;
+  position.value = recording.value.length;
+  loading.value = null;
 }
 
 async function read(opened: PageRecording, history: History): Promise<void> {
@@ -43,17 +51,16 @@ async function read(opened: PageRecording, history: History): Promise<void> {
         history.step(); // the block is decoded at the moment
       }
       if (performance.now() < next) continue;
-      loading.value = { phase: 'reading', done: opened.length, of: header.events };
+      loading.value = { phase: `reading ${header.events} events`, done: opened.length, of: header.events };
       await breathe();
       next = performance.now() + SLICE;
     }
+    assert(!blocks.isInside && opened.length === header.events, 'it ends early');
   } catch (error) {
-    throw new Error(`the page is damaged or cut off: event ${opened.length} of ${header.events} is the last one that can be read (${error instanceof Error ? error.message : String(error)})`);
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`the file is damaged or cut off, ${opened.length} of ${header.events} events can be read (${why})`, { cause: error });
   }
-  if (blocks.isInside || opened.length !== header.events) throw new Error(`the page is cut off: it holds ${opened.length} of ${header.events} events`);
   opened.complete = true;
   history.end();
-  length.value = opened.length;
-  position.value = opened.length;
-  loading.value = null;
+  ready();
 }
