@@ -13,7 +13,6 @@ import { encodeBlock } from '../log/block.ts';
 import { DESIGNS } from '../machines/design-list.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 import { recordingObject } from '../reports/audit-json.ts';
-import { chartOf, renderSvg } from '../reports/chart.ts';
 import { PAGE_SCHEMA, packBlock, type Excerpt, type PageHeader } from '../viewer/page-data.ts';
 import { builtPage } from './page-build.ts';
 import type { ChosenDesign } from './source.ts';
@@ -99,13 +98,11 @@ export interface PageOptions {
   readonly live: boolean;
 }
 
-/** Returns the header of a page; the charts of all designs are drawn for it. */
+/** Returns the header of a page. */
 export async function pageHeader(summary: ReadSummary, chosen: ChosenDesign, options: PageOptions): Promise<PageHeader> {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-  const designs = [];
-  for (const design of DESIGNS) {
-    designs.push({ id: design.id, title: design.title, own: chosen.own && design.id === chosen.design.id, chart: await renderSvg(chartOf(design)) });
-  }
+  const { charts } = await builtPage();
+  const designs = DESIGNS.map(({ id, title }) => ({ id, title, own: chosen.own && id === chosen.design.id, chart: charts[id] }));
   return {
     schema: PAGE_SCHEMA, version, recording: recordingObject(summary) as PageHeader['recording'], design: chosen.design.id, why: chosen.why,
     ownerBits: chosen.design.ownerBits === 0 ? null : chosen.design.ownerBits, designs, ...options,

@@ -1,6 +1,8 @@
 /**
  * `report SOURCE -o FILE.html`: one self-contained page. Nothing is loaded from anywhere; the recording is inside.
  */
+import { constants } from 'node:os';
+import { setImmediate as soon } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Audit } from '../projections/audit.ts';
 import { isArch } from '../projections/domain-struct.ts';
@@ -23,9 +25,14 @@ export function addReportCommand(program: Command): void {
       if (options.output === undefined) throw new UsageError('-o FILE.html: name the file');
       requireArch(options.arch);
       const quiet = options.quiet === true;
-      const source = await openSource(paths, { quiet });
+      const source = await openSource(paths, { quiet, pause: soon });
       const chosen = chooseDesign(source.summary, options);
       const output = new Output(options.output);
+      // What is live makes a page of what has come by then.
+      if (!source.live) for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => {
+        output.discard();
+        process.exit(128 + constants.signals[signal]);
+      });
       try {
         const audit = new Audit(chosen.design, chosen.own);
         const packer = new EventPacker();
