@@ -2,6 +2,7 @@
  * The lines of a text recording around its findings, read from the files a second time.
  */
 import { statSync } from 'node:fs';
+import { UnreadableError } from '../events/problem.ts';
 import { ByteSource, CHUNK_BYTES } from '../recordings/byte-source.ts';
 import type { Finding } from '../projections/finding.ts';
 import type { Excerpt } from '../viewer/page-data.ts';
@@ -14,14 +15,23 @@ const LINE_CHARS = 400;
 
 const NEWLINE = 10;
 
-/** Returns the lines around each finding that has a line, by the finding's position. What cannot be read twice has none. */
-export async function excerptsOf(paths: readonly string[], findings: readonly Finding[]): Promise<Record<string, Excerpt>> {
+/** Formats whose events say on which line of the file in hand they stand. Others have no lines, or those of another file. */
+const WITH_LINES: ReadonlySet<string> = new Set(['ftrace-text', 'perf-script', 'bpftrace-json']);
+
+/**
+ * Returns the lines around each finding that has a line, by the finding's position. What cannot be read twice has none;
+ * `format` is that of the source, several joined by ` + `.
+ */
+export async function excerptsOf(paths: readonly string[], format: string, findings: readonly Finding[]): Promise<Record<string, Excerpt>> {
   const excerpts: Record<string, Excerpt> = {};
+  if (!format.split(' + ').every((f) => WITH_LINES.has(f))) return excerpts;
   const wanted = findings.filter((f) => f.line !== null).slice(0, FINDINGS);
   for (const path of paths) {
     const here = wanted.filter((f) => f.recording === null || f.recording === path);
-    if (here.length === 0 || path === '-' || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) continue;
-    const lines = await linesOf(path, new Set(here.flatMap((f) => Array.from({ length: AROUND * 2 + 1 }, (_, n) => f.line! - AROUND + n))));
+    // A file of procfs or tracefs has no size, and may have no second reading.
+    const stat = here.length === 0 || path === '-' ? undefined : statSync(path, { throwIfNoEntry: false });
+    if (stat?.isFile() !== true || stat.size === 0) continue;
+    const lines = await linesOf(path, new Set(here.flatMap((f) => Array.from({ length: AROUND * 2 + 1 }, (_, n) => f.line! - AROUND + n)))).catch(withoutLines);
     for (const f of here) {
       const first = Math.max(1, f.line! - AROUND);
       const around: string[] = [];
@@ -30,6 +40,12 @@ export async function excerptsOf(paths: readonly string[], findings: readonly Fi
     }
   }
   return excerpts;
+}
+
+/** A file that was read once and cannot be read again costs its excerpts, not the report. */
+function withoutLines(error: unknown): Map<number, string> {
+  if (!(error instanceof UnreadableError)) throw error;
+  return new Map();
 }
 
 async function linesOf(path: string, wanted: ReadonlySet<number>): Promise<Map<number, string>> {

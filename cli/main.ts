@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   rules: async () => (await import('./rules.ts')).addRulesCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
   probes: async () => (await import('./probes.ts')).addProbesCommand,
+  view: async () => (await import('./view.ts')).addViewCommand,
   report: async () => (await import('./report.ts')).addReportCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,
   record: async () => (await import('./record.ts')).addRecordCommand,

@@ -1,24 +1,30 @@
 /**
- * The page's script and style, built by Vite from viewer/ when they are needed first and kept until a source changes.
+ * What is the same in every page: script and style, built by Vite from viewer/, and the state charts of all designs. Made when
+ * they are needed first and kept until a source changes.
  * A published package has them in dist/ (`npm run build:page`).
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../events/problem.ts';
+import { DESIGNS } from '../machines/design-list.ts';
+import { chartOf, renderSvg } from '../reports/chart.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** What goes into the page. */
-const SOURCES = ['viewer', 'events', 'log', 'machines', 'projections', 'reports'];
+/** What goes into the page: folders, and files. */
+const FOLDERS = ['viewer', 'events', 'log', 'machines', 'projections', 'reports'];
+const FILES = [fileURLToPath(import.meta.url), join(ROOT, 'package.json'), join(ROOT, 'package-lock.json')];
 
-/** Script and style of the page. */
+/** What is the same in every page. */
 export interface BuiltPage {
   readonly script: string;
   readonly style: string;
+  /** State charts as SVG, by design. */
+  readonly charts: Readonly<Record<string, string>>;
 }
 
-/** Returns the page's script and style. */
+/** Returns what is the same in every page. */
 export async function builtPage(): Promise<BuiltPage> {
   const published = join(ROOT, 'dist', 'page.json');
   if (existsSync(published)) return JSON.parse(readFileSync(published, 'utf8')) as BuiltPage;
@@ -30,13 +36,14 @@ export async function builtPage(): Promise<BuiltPage> {
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${cached}.${process.pid}`, JSON.stringify(page));
     renameSync(`${cached}.${process.pid}`, cached);
+    for (const name of readdirSync(folder)) if (/^page-\w+\.json$/.test(name) && join(folder, name) !== cached) rmSync(join(folder, name), { force: true });
   } catch {
     // A checkout that cannot be written to builds the page each time.
   }
   return page;
 }
 
-/** Builds the page's script and style with Vite. */
+/** Makes what is the same in every page. */
 export async function buildPage(): Promise<BuiltPage> {
   const { build } = await import('vite');
   const results = await build({
@@ -48,12 +55,15 @@ export async function buildPage(): Promise<BuiltPage> {
   const script = outputs.find((o) => o.type === 'chunk');
   const style = outputs.find((o) => o.type === 'asset' && o.fileName.endsWith('.css'));
   assert(script?.type === 'chunk', 'Vite made no script');
-  return { script: script.code, style: style?.type === 'asset' ? String(style.source) : '' };
+  const charts: Record<string, string> = {};
+  for (const design of DESIGNS) charts[design.id] = await renderSvg(chartOf(design));
+  return { script: script.code, style: style?.type === 'asset' ? String(style.source) : '', charts };
 }
 
 function digest(): string {
   const hash = createHash('sha256');
-  const files = SOURCES.flatMap((room) => readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' }).map((name) => join(room, name)));
-  for (const file of [...files.filter((f) => /\.(ts|tsx|css|html|json)$/.test(f)), 'package.json'].sort()) hash.update(file).update(readFileSync(join(ROOT, file)));
+  const sources = FOLDERS.flatMap((room) => readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' }).map((name) => join(room, name)));
+  for (const source of sources.filter((name) => /\.(ts|tsx|css|html|json)$/.test(name)).sort()) hash.update(source).update(readFileSync(join(ROOT, source)));
+  for (const file of FILES.filter((path) => existsSync(path))) hash.update(readFileSync(file));
   return hash.digest('hex').slice(0, 16);
 }

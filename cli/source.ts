@@ -32,6 +32,8 @@ export interface Source {
 export interface OpenOptions {
   readonly quiet?: boolean;
   readonly follow?: boolean;
+  /** Called between two reads of a recording, and awaited: what else the program does is done there. */
+  readonly pause?: () => Promise<void>;
 }
 
 /** Opens what the command line names: one SOURCE, or several recordings that are merged by time. Errors: UnreadableError, UsageError. */
@@ -68,7 +70,7 @@ function nothingFound(summary: ReadSummary): void {
   summary.problems.add('no-events', summary.source, message, hint);
 }
 
-async function openFiles(paths: readonly string[], { quiet, follow }: OpenOptions): Promise<Source> {
+async function openFiles(paths: readonly string[], { quiet, follow, pause }: OpenOptions): Promise<Source> {
   const recording = await openRecordings(paths, follow === true);
   return {
     summary: recording.summary,
@@ -80,7 +82,10 @@ async function openFiles(paths: readonly string[], { quiet, follow }: OpenOption
       const stop = (): void => recording.stop();
       if (recording.live) process.once('SIGINT', stop).once('SIGTERM', stop);
       try {
-        await readAll(recording, consume, progress?.update);
+        await readAll(recording, consume, pause ? (n) => {
+          progress?.update(n);
+          return pause();
+        } : progress?.update);
       } finally {
         process.off('SIGINT', stop).off('SIGTERM', stop);
         progress?.stop();

@@ -50,8 +50,8 @@ export interface Recording extends Reader {
   close(): void;
 }
 
-/** Delivers all events of a recording in order; the batch is reused after `consume` returns. */
-export async function readAll(recording: Recording, consume: (batch: EventBatch) => void, progress?: (bytesRead: number) => void): Promise<void> {
+/** Delivers all events of a recording in order; the batch is reused after `consume` returns. Where `progress` gives a promise, reading waits for it. */
+export async function readAll(recording: Recording, consume: (batch: EventBatch) => void, progress?: (bytesRead: number) => void | Promise<void>): Promise<void> {
   recording.begin(consume);
-  while (await recording.step()) progress?.(recording.position);
+  while (await recording.step()) await progress?.(recording.position);
 }

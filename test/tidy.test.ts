@@ -64,7 +64,7 @@ const SOURCES = [...ROOMS, ...AROUND]
   .filter((room) => existsSync(join(ROOT, room)))
   .flatMap((room) => readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' }).map((name) => `${room}/${name}`))
   .concat(readdirSync(ROOT))
-  .filter((path) => /\.(ts|mts|mjs|js)$/.test(path))
+  .filter((path) => /\.(tsx?|mts|mjs|js)$/.test(path))
   .sort()
   .map(readSource);
 const HOUSE = SOURCES.filter(({ room }) => (ROOMS as readonly string[]).includes(room));
@@ -131,10 +131,23 @@ describe('code', () => {
 
   test('touches process, clocks, timers and chance only where the outside world is', () => {
     const pure = SOURCES.filter(({ room }) => !OUTSIDE_WORLD.has(room));
-    demand(uses(pure, /\bprocess\.\w+|\bDate\.now\b|\bnew Date\(\)|\bperformance\.\w+|\bset(?:Timeout|Interval|Immediate)\(|\bMath\.random\b|\bfetch\(/g), {
-      'viewer/load.ts': 'reads a slice at a time, so that the page stays alive',
-      'viewer/location.ts': 'the fragment follows when the page rests',
+    demand(uses(pure, /\bprocess\.\w+|\bDate\.now\b|\bnew Date\(|\bMath\.random\b|\bcrypto\.\w+/g));
+    // The page is drawn in slices of time; what time it is, it never asks.
+    demand(uses(pure.filter(({ room }) => room !== 'viewer'), /\bperformance\.\w+|\bset(?:Timeout|Interval|Immediate)\(|\brequestAnimationFrame\(/g));
+  });
+
+  test('asks the network for nothing', () => {
+    demand(uses(SOURCES.filter(({ room }) => !OUTSIDE_WORLD.has(room)), /\bfetch\(|\bXMLHttpRequest\b|\bWebSocket\b|\bEventSource\b|\bsendBeacon\b/g), {
+      'viewer/live.ts': 'a page that is served asks its own server for the events',
     });
+  });
+
+  test('makes no markup and no code of text', () => {
+    demand(uses(HOUSE, /\b(?:inner|outer)HTML\b|\bdangerouslySetInnerHTML\b|\binsertAdjacentHTML\b|\bdocument\.write\b|\beval\(|\bnew Function\b|\bcreateContextualFragment\b/g));
+  });
+
+  test('keeps nothing in the browser', () => {
+    demand(uses(HOUSE, /\blocalStorage\b|\bsessionStorage\b|\bindexedDB\b|\bdocument\.cookie\b|\bserviceWorker\b/g));
   });
 
   test('names no place of one machine', () => {
@@ -153,7 +166,7 @@ describe('code', () => {
 
 describe('files', () => {
   test('have kebab-case names', () => {
-    demand(SOURCES.filter(({ path }) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.\d+)*(\.(test|property|contract|config|page))*\.(ts|mjs)$/.test(path)).map(({ path }) => [path, 'is not kebab-case']));
+    demand(SOURCES.filter(({ path }) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.\d+)*(\.(test|property|contract|config|page))*\.(tsx?|mjs)$/.test(path)).map(({ path }) => [path, 'is not kebab-case']));
   });
 
   test(`have at most ${MAX_LINES} lines`, () => {
@@ -201,6 +214,7 @@ test('what is exported has a docstring', () => {
 test('the patterns of this test find what they look for', () => {
   const count = (pattern: RegExp): number => SOURCES.reduce((sum, { code }) => sum + [...code.matchAll(pattern)].length, 0);
   expect(SOURCES.length).toBeGreaterThan(80);
+  expect(SOURCES.filter(({ path }) => path.endsWith('.tsx')).length).toBeGreaterThan(5);
   expect(SOURCES.find(({ path }) => path === 'cli/main.ts')!.imports).toEqual(expect.arrayContaining([{ from: 'commander', typesOnly: false }, { from: './audit.ts', typesOnly: false }]));
   expect(SOURCES.find(({ path }) => path === 'events/batch.ts')!.imports).toEqual([{ from: './tables.ts', typesOnly: false }]);
   expect(SOURCES.find(({ path }) => path === 'reports/audit-json.ts')!.imports.find(({ from }) => from === '../recordings/recording.ts')).toMatchObject({ typesOnly: true });

@@ -10,6 +10,7 @@ import { Findings, goToFinding } from './findings.tsx';
 import { Help } from './help.tsx';
 import { Instant } from './instant.tsx';
 import { helpOpen, listen } from './keys.ts';
+import { LiveStatus } from './live-status.tsx';
 import { linkHere } from './location.ts';
 import { Failure, Opening } from './opening.tsx';
 import { safe } from './pieces.tsx';
@@ -64,6 +65,7 @@ function Page(): ComponentChildren {
         </p>
         <p role="status" class="notice">{notice.value}</p>
       </header>
+      <LiveStatus />
       <main>
         {PARTS.map(([id, , Part]) => <div key={id} class={`part part-${id}`} id={`part-${id}`} tabIndex={-1}><Part /></div>)}
       </main>

@@ -2,7 +2,7 @@
  * The recording under one design: the same audit as on the command line, run once over everything, with snapshots on the way,
  * so that the state at any instant is a snapshot and a tail.
  */
-import { EventBatch, HAS } from '../events/batch.ts';
+import { BATCH_CAPACITY, EventBatch, HAS } from '../events/batch.ts';
 import { KIND, OLD } from '../events/event-types.ts';
 import { findDesign } from '../machines/design-list.ts';
 import { withOwnerBits, type Design } from '../machines/design.ts';
@@ -29,7 +29,8 @@ export class History {
   /** The audit at the end of what has been read. */
   readonly last: Audit;
   private readonly snapshots: { position: number; snapshot: AuditSnapshot }[] = [];
-  private every = 1;
+  /** Blocks from one snapshot to the next. */
+  private every: number;
   private started = false;
   private blocks = 0;
   private ended = false;
@@ -48,6 +49,9 @@ export class History {
     this.answers = new Answers(this.last.table);
     this.scratch = new EventBatch(recording.interned);
     this.arch = isArch(arch) ? arch : 'arm64';
+    // Where the length is known beforehand no snapshot is taken that goes again.
+    const { events } = recording.header;
+    this.every = events > 0 ? Math.ceil(events / BATCH_CAPACITY / SNAPSHOTS) : 1;
   }
 
   /** Whether the recording is of this design. */
@@ -81,7 +85,7 @@ export class History {
     return this.blocks < this.recording.blocks.length;
   }
 
-  /** Everything has been read: what was held back is reported, once. Not for a page that is live. */
+  /** Everything has been read: what was held back is reported, once. Not while a page is live. */
   end(): void {
     if (!this.ended) this.last.end();
     this.ended = true;

@@ -1,12 +1,15 @@
 /**
- * Opens the recording that the page carries and reads it through under its design, a slice at a time so that the page stays alive.
+ * Opens the recording that the page carries, or follows the one that its server reads, and reads it through under the page's
+ * design, a slice at a time so that the page stays alive.
  */
-import { escapeText } from '../events/problem.ts';
+import { assert, escapeText } from '../events/problem.ts';
 import { History } from './history.ts';
-import { unpackPage, type PageBlock, type PageHeader } from './page-data.ts';
+import { follow } from './live.ts';
+import { BlockReader, PAGE_SCHEMA, type PageHeader } from './page-data.ts';
 import { PageRecording } from './recording.ts';
 import { followLocation } from './location.ts';
 import { designId, failure, keepHistory, length, loading, position, recording } from './store.ts';
+import { breathe, takeText, unpackedPieces } from './unpack.ts';
 
 /** Work done before the page is drawn again. Units: milliseconds. */
 const SLICE = 40;
@@ -15,68 +18,51 @@ const SLICE = 40;
 export async function load(): Promise<void> {
   try {
     if (typeof DecompressionStream === 'undefined') throw new Error('this browser cannot unpack the recording (it has no DecompressionStream); Chrome 123, Firefox 120, Safari 17.5 and later can');
-    const header = await damagedUnless('its header cannot be read', () => JSON.parse(take('header')) as PageHeader);
-    const data = await damagedUnless('its events cannot be unpacked', async () => unpackPage(header, await gunzip(decodeBase64(take('recording')))));
-    await read(new PageRecording(header, data.recordingOf), data.blocks);
+    const header = JSON.parse(takeText('header')) as PageHeader;
+    assert(header.schema === PAGE_SCHEMA, `the page is of ${String(header.schema)}`);
+    const opened = new PageRecording(header);
+    recording.value = opened;
+    designId.value = header.design;
+    const history = new History(opened, header.design, header.designs.find((d) => d.id === header.design)!.own);
+    keepHistory(header.design, history);
+    if (header.live) await follow(opened, ready);
+    else await read(opened, history);
   } catch (error) {
     failure.value = escapeText(error instanceof Error ? error.message : String(error));
   }
   loading.value = null;
 }
 
-async function read(opened: PageRecording, blocks: readonly PageBlock[]): Promise<void> {
-  const { header } = opened;
-  recording.value = opened;
-  designId.value = header.design;
-  const history = new History(opened, header.design, header.designs.find((d) => d.id === header.design)!.own);
-  keepHistory(header.design, history);
-  let next = performance.now() + SLICE;
-  for (let k = 0; k < blocks.length; k++) {
-    await damagedUnless(`block ${k + 1} of ${blocks.length} of its events cannot be read`, () => opened.add(blocks[k]));
-    history.step(); // the block is decoded at the moment
-    if (performance.now() > next) {
-      loading.value = { phase: `reading ${header.events} events`, done: k, of: blocks.length };
-      next = await breathe();
-    }
-  }
-  if (!header.live) history.end();
-  length.value = opened.length;
-  position.value = opened.length;
+/** The page can be drawn: the recording is there, or what has come of it. */
+function ready(): void {
+  length.value = recording.value.length;
+  position.value = recording.value.length;
   followLocation();
+  loading.value = null;
 }
 
-/** Returns what a step of reading gives; where it fails, the file is at fault. */
-async function damagedUnless<T>(what: string, step: () => T | Promise<T>): Promise<T> {
+async function read(opened: PageRecording, history: History): Promise<void> {
+  const { header } = opened;
+  const blocks = new BlockReader(header.recordings.length > 0);
+  let next = performance.now() + SLICE;
   try {
-    return await step();
+    const reader = unpackedPieces().getReader();
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      for (const block of blocks.add(chunk.value)) {
+        opened.add(block);
+        history.step(); // the block is decoded at the moment
+      }
+      if (performance.now() < next) continue;
+      loading.value = { phase: `reading ${header.events} events`, done: opened.length, of: header.events };
+      await breathe();
+      next = performance.now() + SLICE;
+    }
+    assert(!blocks.isInside && opened.length === header.events, 'it ends early');
   } catch (error) {
-    throw new Error(`the file is damaged or cut off, ${what} (${error instanceof Error ? error.message : String(error)})`, { cause: error });
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`the file is damaged or cut off, ${opened.length} of ${header.events} events can be read (${why})`, { cause: error });
   }
-}
-
-/** Text of a data block of the page, which is not needed any more. */
-function take(id: string): string {
-  const element = document.getElementById(id);
-  if (!element) throw new Error(`it has no ${id}`);
-  const text = element.textContent!;
-  element.remove();
-  return text.trim();
-}
-
-function breathe(): Promise<number> {
-  return new Promise((resolve) => {
-    requestAnimationFrame(() => resolve(performance.now() + SLICE));
-  });
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let k = 0; k < binary.length; k++) bytes[k] = binary.charCodeAt(k);
-  return bytes;
-}
-
-async function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  opened.complete = true;
+  history.end();
+  ready();
 }

@@ -1,10 +1,9 @@
 /**
  * What a page carries: a header (JSON), and the recording's events as the blocks in which logs store them.
- * Layout of the events before gzip and base64, little-endian: per block u32 rows, u32 bytes and the block (log/block.ts); a merged
- * recording's file numbers follow the blocks, one byte an event. The command writes it, the page reads it.
+ * Layout of the events before compression and base64, little-endian: per block u32 rows, u32 bytes, the block (log/block.ts) and,
+ * where recordings were merged, one byte an event: the number of its file. On the stream of a live page a block of no rows is
+ * JSON instead (`LiveNews`). The command writes it, the page reads it, as it comes.
  */
-import { assert } from '../events/problem.ts';
-
 /** Version of the header. */
 export const PAGE_SCHEMA = 'iommu-ledger/page/1';
 
@@ -45,49 +44,77 @@ export interface PageHeader {
   readonly live: boolean;
 }
 
+/** What the server of a live page says between the events: the summary as it is now, and whether the source has ended. */
+export interface LiveNews {
+  readonly recording: PageHeader['recording'];
+  readonly ended: boolean;
+}
+
 /** One block of events. */
 export interface PageBlock {
   readonly rows: number;
   readonly bytes: Uint8Array;
+  /** One byte an event where recordings were merged. */
+  readonly recordingOf?: Uint8Array;
 }
 
-/** Everything that a page carries. */
-export interface PageData {
-  readonly header: PageHeader;
-  readonly blocks: readonly PageBlock[];
-  /** One byte an event where recordings were merged, else empty. */
-  readonly recordingOf: Uint8Array;
-}
+const HEAD_BYTES = 8;
 
 /** Returns a block with its head in front. */
-export function packBlock({ rows, bytes }: PageBlock): Uint8Array {
-  const packed = new Uint8Array(8 + bytes.length);
+export function packBlock({ rows, bytes, recordingOf }: PageBlock): Uint8Array {
+  const packed = new Uint8Array(HEAD_BYTES + bytes.length + (recordingOf?.length ?? 0));
   const view = new DataView(packed.buffer);
   view.setUint32(0, rows, true);
   view.setUint32(4, bytes.length, true);
-  packed.set(bytes, 8);
+  packed.set(bytes, HEAD_BYTES);
+  if (recordingOf) packed.set(recordingOf, HEAD_BYTES + bytes.length);
   return packed;
 }
 
-/** Returns the blocks that stand whole in `bytes` from `at` on, and where the rest begins. */
-export function unpackBlocks(bytes: Uint8Array, at: number, events = Infinity): { blocks: PageBlock[]; end: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const blocks: PageBlock[] = [];
-  for (let left = events; left > 0 && at + 8 <= bytes.length; ) {
-    const rows = view.getUint32(at, true);
-    const length = view.getUint32(at + 4, true);
-    if (at + 8 + length > bytes.length) break;
-    blocks.push({ rows, bytes: bytes.subarray(at + 8, at + 8 + length) });
-    at += 8 + length;
-    left -= rows;
-  }
-  return { blocks, end: at };
-}
+/** Takes packed blocks apart, however the bytes are cut on their way. */
+export class BlockReader {
+  /** Whether each event says which of several recordings it is of. */
+  private readonly merged: boolean;
+  private bytes = new Uint8Array(1 << 18);
+  private length = 0;
 
-/** Returns what a page says. Errors: asserts that it is of this version and whole. */
-export function unpackPage(header: PageHeader, bytes: Uint8Array): PageData {
-  assert(header.schema === PAGE_SCHEMA, `the page is of ${String(header.schema)}`);
-  const { blocks, end } = unpackBlocks(bytes, 0, header.events);
-  assert(blocks.reduce((sum, b) => sum + b.rows, 0) === header.events, 'the page is cut off');
-  return { header, blocks, recordingOf: bytes.subarray(end) };
+  constructor(merged: boolean) {
+    this.merged = merged;
+  }
+
+  /** Whether a block has begun that is not whole yet. */
+  get isInside(): boolean {
+    return this.length > 0;
+  }
+
+  /** Returns the blocks that are whole with these bytes. */
+  add(chunk: Uint8Array): PageBlock[] {
+    this.append(chunk);
+    const { bytes, length, merged } = this;
+    const view = new DataView(bytes.buffer);
+    const blocks: PageBlock[] = [];
+    let at = 0;
+    while (length - at >= HEAD_BYTES) {
+      const rows = view.getUint32(at, true);
+      const size = view.getUint32(at + 4, true);
+      const files = merged ? rows : 0;
+      if (length - at - HEAD_BYTES < size + files) break;
+      const first = at + HEAD_BYTES;
+      at = first + size + files;
+      blocks.push({ rows, bytes: bytes.slice(first, first + size), ...(merged && { recordingOf: bytes.slice(first + size, at) }) });
+    }
+    bytes.copyWithin(0, at, length);
+    this.length -= at;
+    return blocks;
+  }
+
+  private append(chunk: Uint8Array): void {
+    const { bytes, length } = this;
+    if (length + chunk.length > bytes.length) {
+      this.bytes = new Uint8Array(Math.max(bytes.length * 2, length + chunk.length));
+      this.bytes.set(bytes.subarray(0, length));
+    }
+    this.bytes.set(chunk, length);
+    this.length += chunk.length;
+  }
 }

@@ -29,14 +29,14 @@ export class PageRecording {
   readonly blocks: PageBlock[] = [];
   /** Row of each block's first event. */
   readonly starts: number[] = [];
-  private readonly recordingOf: Uint8Array;
+  /** Whether all events are there: no more will come. */
+  complete = false;
   private readonly batch: EventBatch;
   private decoded = NIL;
   private first: { sec: number; nsec: number } | null = null;
 
-  constructor(header: PageHeader, recordingOf: Uint8Array = new Uint8Array()) {
+  constructor(header: PageHeader) {
     this.header = header;
-    this.recordingOf = recordingOf;
     this.interned.recordings.push(...header.recordings);
     this.batch = new EventBatch(this.interned);
   }
@@ -82,8 +82,9 @@ export class PageRecording {
     if (this.decoded === k) return batch;
     batch.length = 0;
     batch.position = this.starts[k] + 1;
-    decodeBlock(this.blocks[k].bytes, this.blocks[k].rows, batch);
-    if (this.recordingOf.length > 0) batch.recording.set(this.recordingOf.subarray(this.starts[k], this.starts[k] + batch.length));
+    const { bytes, rows, recordingOf } = this.blocks[k];
+    decodeBlock(bytes, rows, batch);
+    if (recordingOf) batch.recording.set(recordingOf);
     this.decoded = k;
     return batch;
   }

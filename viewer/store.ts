@@ -38,8 +38,7 @@ export function historyOf(id: string): History {
     histories.set(id, (history = new History(recording.value, id, own)));
   }
   while (history.step());
-  const { header, length: events } = recording.value;
-  if (!header.live && events === header.events) history.end();
+  if (recording.value.complete) history.end();
   return history;
 }
 
