@@ -3,7 +3,10 @@
  */
 import type { Command } from 'commander';
 import { DESIGNS } from '../machines/design-list.ts';
-import { chartOf, renderDot, renderMermaid, renderSvg } from '../reports/chart.ts';
+import { renderDot } from '../reports/chart-dot.ts';
+import { renderMermaid } from '../reports/chart-mermaid.ts';
+import { renderSvg } from '../reports/chart-svg.ts';
+import { chartOf } from '../reports/chart.ts';
 import { Output, withCommonOptions, type CommonOptions } from './io.ts';
 import { requireDesign } from './source.ts';
 

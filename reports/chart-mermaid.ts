@@ -1,0 +1,40 @@
+/**
+ * A chart as a Mermaid state diagram that GitHub renders: plain ids, one transition an edge, `(!)` before what overwrites or leaks
+ * in silence. A label of this grammar (stateDiagram.jison) ends at `:`, `;` and `#` begins an entity: none of them is ever written.
+ * Limits of GitHub's renderer: 50,000 characters, 500 edges; a chart has some thousand and some thirty.
+ */
+import { assert } from '../events/problem.ts';
+import type { Chart, ChartCall, ChartEdge, Side } from './chart.ts';
+
+const MAX_CHARACTERS = 50_000;
+const MAX_EDGES = 500;
+
+/** What stands before an edge of a compared chart. */
+const SIDE: Readonly<Record<Side, string>> = { a: '[A] ', b: '[B] ', 'a-differs': '[A≠] ', 'b-differs': '[B≠] ' };
+
+/** Returns the chart as Mermaid text. Order: that of the chart. */
+export function renderMermaid(chart: Chart): string {
+  const out = ['stateDiagram-v2', '  direction TB', '  [*] --> unknown'];
+  for (const e of chart.edges) {
+    const mark = `${e.side ? SIDE[e.side] : ''}${e.kind === 'fault' ? '(!) ' : ''}${e.unforeseen ? '(not in the chart) ' : ''}`;
+    out.push(`  ${e.from} --> ${e.to} : ${plain(`${mark}${labels(e).join('<br/>')}`)}`);
+  }
+  out.push('  freed --> [*]');
+  if (chart.notes.length > 0) out.push('  note right of unknown', ...chart.notes.map((line) => `    ${plain(line)}`), '  end note');
+  const text = `${out.join('\n')}\n`;
+  assert(text.length <= MAX_CHARACTERS && chart.edges.length <= MAX_EDGES, 'a chart within what GitHub renders');
+  return text;
+}
+
+function labels(edge: ChartEdge): string[] {
+  return edge.calls.map((c) => `${c.label}${c.count === undefined ? '' : ` ×${c.count}`}${found(c)}`);
+}
+
+function found({ findings }: ChartCall): string {
+  return findings && findings.size > 0 ? `<br/>finding ${[...findings].map(([rule, n]) => `${rule} ×${n}`).join(', ')}` : '';
+}
+
+/** Replaces what ends or changes a label of this grammar. */
+function plain(text: string): string {
+  return text.replaceAll(/\s*[:;]\s*/g, ', ').replaceAll(/[#"`{}\\%\n\r]/g, ' ');
+}
