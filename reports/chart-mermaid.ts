@@ -20,10 +20,18 @@ export function renderMermaid(chart: Chart): string {
     out.push(`  ${e.from} --> ${e.to} : ${plain(`${mark}${labels(e).join('<br/>')}`)}`);
   }
   out.push('  freed --> [*]');
-  if (chart.notes.length > 0) out.push('  note right of unknown', ...chart.notes.map((line) => `    ${plain(line)}`), '  end note');
+  const notes = [...legend(chart), ...chart.notes];
+  if (notes.length > 0) out.push('  note right of unknown', ...notes.map((line) => `    ${plain(line)}`), '  end note');
   const text = `${out.join('\n')}\n`;
   assert(text.length <= MAX_CHARACTERS && chart.edges.length <= MAX_EDGES, 'a chart within what GitHub renders');
   return text;
+}
+
+function legend({ compared, heat }: Chart): string[] {
+  if (heat) return ['×n  taken n times', '(!)  overwrites, leaks or worse, in silence'];
+  if (!compared) return [];
+  const { a, b } = compared;
+  return [`A is ${a}, B is ${b}`, `[A]  only in ${a}`, `[B]  only in ${b}`, '[A≠] [B≠]  the other one answers this call otherwise', '(!)  overwrites, leaks or worse, in silence'];
 }
 
 function labels(edge: ChartEdge): string[] {

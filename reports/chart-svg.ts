@@ -9,7 +9,7 @@ import { chartOf, type Chart } from './chart.ts';
 import { edgeId, edgeSentence, escapeHtml, renderDot } from './chart-dot.ts';
 
 /** Fonts that are as wide as Courier, of which Graphviz knows the widths, or a little narrower. */
-const FONTS = 'Menlo,Consolas,Liberation Mono,DejaVu Sans Mono,monospace';
+const FONTS = 'Menlo,Consolas,DejaVu Sans Mono,Liberation Mono,monospace';
 
 /** Returns the chart as an `<svg>` element, one line end at the end. */
 export async function renderSvg(chart: Chart): Promise<string> {

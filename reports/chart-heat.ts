@@ -1,0 +1,139 @@
+/**
+ * A chart with the counts of a recording: how often each call of each edge was taken, where findings were given, and what the
+ * recording did that the chart does not have. `coverage` says the same as a list of what was never taken.
+ */
+import type { Decision, Design } from '../machines/design.ts';
+import { decisionsOf, verdictOf } from '../machines/ownership.ts';
+import { STATES, type State } from '../machines/states.ts';
+import type { FindingCount, Heat, Taken } from '../projections/heat.ts';
+import { callOf, chartOf, kindOf, type Chart, type ChartCall, type ChartEdge, type EdgeKind } from './chart.ts';
+import { plural } from './text.ts';
+
+interface Line {
+  readonly call: ChartCall;
+  count: number;
+  readonly findings: Map<string, number>;
+}
+
+interface Edge {
+  readonly edge: ChartEdge;
+  readonly lines: Line[];
+}
+
+/** Returns the chart of a design with the counts of `heat`. Order: that of the chart, then what it does not have. */
+export function heatChart(design: Design, heat: Heat, source: string): Chart {
+  const chart = chartOf(design);
+  const edges: Edge[] = chart.edges.map((edge) => ({ edge, lines: edge.calls.map((call) => ({ call, count: 0, findings: new Map() })) }));
+  const visits: Partial<Record<State, number>> = {};
+  let steps = 0;
+  let drawn = 0;
+  let firstSeen = 0;
+  for (const taken of heat.taken()) {
+    steps += taken.count;
+    visits[taken.from] = (visits[taken.from] ?? 0) + taken.count;
+    if (taken.to !== taken.from) visits[taken.to] = (visits[taken.to] ?? 0) + taken.count;
+    // Whose it was before it was first seen is nobody's step.
+    if (taken.from === 'unknown' && !edges.some((e) => find(e, taken, design))) {
+      if (taken.to !== 'unknown') firstSeen += taken.count;
+      continue;
+    }
+    const line = lineOf(edges, taken, design);
+    if (!line) continue;
+    line.count += taken.count;
+    drawn += taken.count;
+  }
+  const elsewhere: FindingCount[] = [];
+  for (const found of heat.findings) {
+    const { from, event, to, rule, count } = found;
+    const line = from === null || to === null ? null : (lineOf(edges, { from, event, to, rule, count }, design) ?? added(edges, from, to, 'fault', { label: event, calls: [event], errno: null, when: null }));
+    if (line) line.findings.set(rule, (line.findings.get(rule) ?? 0) + count);
+    else elsewhere.push(found);
+  }
+  const notes = [
+    `${source}: ${plural(steps, 'call')} on domains, ${drawn} on edges drawn here, the others changed no owner`,
+    ...(firstSeen > 0 ? [`${plural(firstSeen, 'domain')} first seen in mid-life, by what memory or a call showed`] : []),
+    ...elsewhere.map(({ rule, count }) => `finding ${rule} ×${count}, about no transition`),
+    ...(heat.unlisted > 0 ? [`${heat.unlisted} more findings are not marked`] : []),
+  ];
+  const reached = new Set(edges.flatMap(({ edge }) => [edge.from, edge.to]));
+  return {
+    ...chart,
+    states: STATES.filter((s) => reached.has(s)),
+    edges: edges.map(({ edge, lines }) => ({ ...edge, calls: lines.map(({ call, count, findings }) => ({ ...call, count, ...(findings.size > 0 && { findings }) })) })),
+    notes,
+    heat: true,
+    visits,
+  };
+}
+
+/** The decision by which a step was taken: that of its rule, or the one that changes the state so. */
+function decisionOf(design: Design, { from, event, to, rule }: Taken): Decision | undefined {
+  const decisions = decisionsOf(design, from, event);
+  return rule === null ? decisions.find((d) => d.rule === undefined && (d.to ?? from) === to) : decisions.find((d) => d.rule === rule);
+}
+
+/** Kind of a step and its line, as the design has it. */
+function asTaken(design: Design, taken: Taken): { kind: EdgeKind; call: ChartCall } {
+  const d = decisionOf(design, taken) ?? { errno: 'none' as const };
+  const foreseen = (d.to ?? taken.from) === taken.to;
+  const kind = foreseen ? kindOf(verdictOf(d).outcome) : taken.rule === null ? 'accepted' : 'fault';
+  return { kind, call: callOf(taken.from, taken.event, foreseen ? d : { errno: 'none' }, false) };
+}
+
+function find({ edge, lines }: Edge, taken: Taken, design: Design): Line | undefined {
+  if (edge.from !== taken.from || edge.to !== taken.to || edge.unforeseen) return undefined;
+  const { kind, call } = asTaken(design, taken);
+  return edge.kind === kind ? lines.find((l) => l.call.calls.includes(taken.event) && l.call.errno === call.errno) : undefined;
+}
+
+/** The line of a step; null where it changes no owner and nothing is wrong with it. Adds a line that the chart lacks. */
+function lineOf(edges: Edge[], taken: Taken, design: Design): Line | null {
+  for (const e of edges) {
+    const line = find(e, taken, design);
+    if (line) return line;
+  }
+  const { kind, call } = asTaken(design, taken);
+  return taken.from === taken.to && kind === 'accepted' ? null : added(edges, taken.from, taken.to, kind, call);
+}
+
+function added(edges: Edge[], from: State, to: State, kind: EdgeKind, call: ChartCall): Line {
+  let edge = edges.find((e) => e.edge.unforeseen && e.edge.from === from && e.edge.to === to && e.edge.kind === kind);
+  if (!edge) edges.push(edge = { edge: { from, to, kind, calls: [], unforeseen: true }, lines: [] });
+  let line = edge.lines.find((l) => l.call.label === call.label);
+  if (!line) edge.lines.push(line = { call, count: 0, findings: new Map() });
+  return line;
+}
+
+/** One transition of a chart and how often it was taken. */
+export interface Covered {
+  readonly from: State;
+  readonly call: string;
+  readonly to: State;
+  readonly kind: EdgeKind;
+  readonly when: string | null;
+  readonly count: number;
+}
+
+/** Returns every transition that the design's chart has, with its count. Order: that of the chart. */
+export function coverage(chart: Chart): readonly Covered[] {
+  return chart.edges.filter((e) => !e.unforeseen).flatMap(({ from, to, kind, calls }) => calls.map(({ label, when, count }) => ({ from, call: label, to, kind, when, count: count ?? 0 })));
+}
+
+/** Returns the transitions that no recording took, as text. */
+export function coverageText(chart: Chart, sources: readonly string[]): string {
+  const all = coverage(chart);
+  const missing = all.filter((c) => c.count === 0);
+  const out = [`design ${chart.id}, ${plural(sources.length, 'recording')}: ${all.length - missing.length} of ${all.length} transitions taken${missing.length > 0 ? ', never:' : ''}`, ''];
+  const width = Math.max(0, ...missing.map((c) => c.from.length));
+  for (const { from, call, to, kind, when } of missing) {
+    out.push(`${from.padEnd(width)}  ${call}${when === null ? '' : ` [${when}]`}${from === to ? '' : ` -> ${to}`}${kind === 'fault' ? '  (in silence)' : ''}`);
+  }
+  return `${(missing.length > 0 ? out : out.slice(0, 1)).join('\n')}\n`;
+}
+
+/** Returns the coverage as JSON. Shape: schema iommu-ledger/chart-coverage/1. */
+export function coverageJson(chart: Chart, sources: readonly string[]): string {
+  const transitions = coverage(chart);
+  const taken = transitions.filter((c) => c.count > 0).length;
+  return `${JSON.stringify({ schema: 'iommu-ledger/chart-coverage/1', design: chart.id, sources, transitions: transitions.length, taken, missing: transitions.filter((c) => c.count === 0), covered: transitions.filter((c) => c.count > 0) }, null, 2)}\n`;
+}
