@@ -14,7 +14,7 @@ import { renderMermaid } from '../reports/chart-mermaid.ts';
 import { chartOf, type Chart } from '../reports/chart.ts';
 import { plural } from '../reports/text.ts';
 import { EXIT, Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
-import { announce, chooseDesign, openSource, printProblems, requireDesign, type ChosenDesign } from './source.ts';
+import { announce, chooseDesign, openSource, printProblems, requireDesign } from './source.ts';
 
 const DEFAULT_DESIGN = 'cookie-type';
 const DRAWN = ['mermaid', 'dot', 'svg'];
@@ -108,16 +108,12 @@ async function withCounts(groups: readonly (readonly string[])[], options: Chart
   let heat: Heat | undefined;
   for (const paths of groups) {
     const source = await openSource(paths, { quiet });
-    try {
-      const chosen: ChosenDesign = chooseDesign(source.summary, heat ? { ...options, design: heat.design.id } : options);
-      heat ??= new Heat(chosen.design);
-      heat.begin(chosen.own);
-      await source.read((batch) => heat!.apply(batch));
-      heat.end();
-      announce(chosen, quiet);
-    } finally {
-      await source.close();
-    }
+    const chosen = chooseDesign(source.summary, heat ? { ...options, design: heat.design.id } : options);
+    heat ??= new Heat(chosen.design);
+    heat.begin(chosen.own);
+    await source.read((batch) => heat!.apply(batch));
+    heat.end();
+    announce(chosen, quiet);
     printProblems(source.summary, quiet);
     if (options.strict && (source.summary.problems.count > 0 || source.summary.lost > 0)) process.exitCode = EXIT.unreadable;
   }

@@ -7,7 +7,7 @@
  */
 import type { Decision, Design, Guard } from './design.ts';
 import { typeMaskOf } from './design.ts';
-import { applyAction, guards, initialContext, type DomainContext, type MachineEvent } from './domain-context.ts';
+import { applyAction, guards, initialContext, type DomainContext, type MachineEvent, type Verdict } from './domain-context.ts';
 import { ALLOCATIONS, DOMAIN_CALLS, decisionsOf, verdictOf } from './ownership.ts';
 import { STATES, TYPE, errnoText, type MachineEventType, type Outcome, type State } from './states.ts';
 
@@ -37,7 +37,8 @@ export interface Determined {
 /** Calls that say nothing about the owner: they map, unmap and attach. */
 export const NOT_OBSERVED: ReadonlySet<MachineEventType> = new Set(['iommu_map', 'iommu_unmap', 'iommu_group_set_domain']);
 
-const LEGAL: ReadonlySet<Outcome> = new Set(['accepted', 'noop', 'rejected', 'rejected-warn', 'ignored-warn']);
+/** Outcomes that a monitor takes as they come; it reacts to the others. */
+export const LEGAL: ReadonlySet<Outcome> = new Set(['accepted', 'noop', 'rejected', 'rejected-warn', 'ignored-warn']);
 
 /** Guards that call, answer and domain decide; any other one may hold or not. */
 const FACTS: ReadonlySet<Guard> = new Set([
@@ -66,7 +67,7 @@ function variants(call: MachineEventType): readonly MachineEvent[] {
  * Whether a sound kernel makes the call: it allocates what is not there, calls nothing on what it has not allocated, and puts a
  * cookie from iommu_domain_free only.
  */
-function isMade(call: MachineEventType, state: State): boolean {
+export function isMade(call: MachineEventType, state: State): boolean {
   if (NOT_OBSERVED.has(call)) return false;
   if (call === 'iommu_put_dma_cookie' || call === 'iommu_put_msi_cookie') return state === 'freed';
   if (call === 'iommu_domain_alloc') return state === 'unknown';
@@ -92,7 +93,7 @@ export function automatonOf(design: Design): Determined {
   const conflicts: string[] = [];
   for (const a of answers) {
     const argument = split(a) && a.decision.if ? ARGUMENT[a.decision.if] : undefined;
-    const step = { from: a.from, event: argument ? eventName(a.call, a.decision, argument) : a.event, to: a.to, call: a.call };
+    const step = { from: a.from, event: argument ? eventName(a.call, verdictOf(a.decision), argument) : a.event, to: a.to, call: a.call };
     const known = f.get(`${step.from} ${step.event}`);
     if (known && known.to !== step.to) conflicts.push(`${step.event} leads from ${step.from} to ${known.to} and to ${step.to}`);
     f.set(`${step.from} ${step.event}`, known ?? step);
@@ -117,7 +118,7 @@ function answersOf(design: Design): Answer[] {
         for (const decision of possible(design, state, context, event)) {
           if (!LEGAL.has(decision.outcome ?? 'accepted')) continue;
           const to = decision.to ?? state;
-          answers.push({ from: state, event: eventName(call, decision), to, call, decision });
+          answers.push({ from: state, event: eventName(call, verdictOf(decision)), to, call, decision });
           const next = { state: to, context: decision.do ? applyAction(decision.do, context, event) : context };
           if (seen.has(keyOf(next))) continue;
           seen.add(keyOf(next));
@@ -148,8 +149,7 @@ function keyOf({ state, context: c }: Domain): string {
 }
 
 /** Returns the name of a call with its answer, a C identifier: `_ok` is 0, `_warn` a WARN without answer, `_err` any errno that is not named. */
-function eventName(call: MachineEventType, decision: Decision, argument?: string): string {
-  const { outcome, errno } = verdictOf(decision);
+export function eventName(call: MachineEventType, { outcome, errno }: Verdict, argument?: string): string {
   const answer = errno === 0 ? 'ok' : errno !== null ? errnoText(errno).slice(1).toLowerCase() : outcome === 'ignored-warn' ? 'warn' : outcome === 'rejected' || outcome === 'rejected-warn' ? 'err' : null;
   return [call, ...(argument ? [argument] : []), ...(answer ? [answer] : [])].join('_');
 }

@@ -23,7 +23,7 @@ export function compareCharts(a: Design, b: Design): Chart {
     title: `A ${a.id}, B ${b.id}`,
     states,
     edges,
-    notes: [`${plural(count(undefined), 'transition')} alike, ${count('a')} only in A, ${count('b')} only in B; answered otherwise ${count('a-differs')} of A, ${count('b-differs')} of B`],
+    notes: [`${plural(count(undefined), 'transition')} alike, ${count('a')} only in A, ${count('b')} only in B; answered otherwise ${count('a-differs')} of A, ${count('b-differs')} of B`, 'an edge that only one of them has: the other one lets that call pass and notices nothing'],
     compared: { a: a.id, b: b.id, sides },
   };
 }

@@ -4,7 +4,7 @@
  * frame has an id and a class, which Graphviz writes into its SVG (chart-svg.ts). Courier, because Graphviz knows its widths and
  * every system has a font as wide. Colours have a contrast of at least 4.5 on white.
  */
-import { STATES, type State } from '../machines/states.ts';
+import type { State } from '../machines/states.ts';
 import type { Chart, ChartCall, ChartEdge, EdgeKind, Side } from './chart.ts';
 
 const INK = '#1f2328';
@@ -118,7 +118,7 @@ function width(chart: Chart, e: ChartEdge, most: number): number {
 }
 
 function legend(chart: Chart): string {
-  const cell = (border: string, color: string, words: string): string => `<TD ${border} COLOR="${color}" CELLPADDING="4">${font(11, color, words)}</TD>`;
+  const cell = (border: string, color: string, words: string): string => `<TD ${border} COLOR="${color}" CELLPADDING="6">${font(11, color, words)}</TD>`;
   const kinds = chart.compared
     ? [
         cell('BORDER="1" STYLE="ROUNDED"', REFUSED, 'both alike'),
@@ -132,7 +132,7 @@ function legend(chart: Chart): string {
         cell('BORDER="1" STYLE="ROUNDED"', INK, 'owner changes'),
         cell('BORDER="1" STYLE="ROUNDED,DASHED"', REFUSED, 'refused, with errno or WARN'),
         cell('BORDER="2" STYLE="ROUNDED"', FAULT, 'overwrites, leaks or worse, in silence'),
-        ...(chart.heat ? [cell('BORDER="1" STYLE="ROUNDED"', NEVER, 'never taken'), cell('BORDER="0"', INK, '×n taken n times')] : []),
+        ...(chart.heat ? [cell('BORDER="1" STYLE="ROUNDED"', NEVER, 'never taken'), cell('BORDER="0"', INK, '×n taken n times; in a state: calls that met or made it')] : []),
         ...(chart.edges.some((e) => e.unforeseen) ? [cell('BORDER="1" STYLE="ROUNDED,DOTTED"', INK, 'recorded, but not in the chart')] : []),
       ];
   const notes = chart.notes.map((note) => row(font(11, INK, escapeHtml(note)))).join('');
@@ -146,9 +146,4 @@ const quote = (words: string): string => `"${words.replaceAll(/["\\]/g, '\\$&')}
 /** Returns text as XML has it. */
 export function escapeHtml(words: string): string {
   return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}
-
-/** Returns the states of `kinds` in the order of their codes. */
-export function inOrder(states: ReadonlySet<State>): State[] {
-  return STATES.filter((s) => states.has(s));
 }

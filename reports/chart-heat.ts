@@ -45,13 +45,13 @@ export function heatChart(design: Design, heat: Heat, source: string): Chart {
   const elsewhere: FindingCount[] = [];
   for (const found of heat.findings) {
     const { from, event, to, rule, count } = found;
-    const line = from === null || to === null ? null : (lineOf(edges, { from, event, to, rule, count }, design) ?? added(edges, from, to, 'fault', { label: event, calls: [event], errno: null, when: null }));
+    const line = from === null || to === null ? null : (lineOf(edges, { from, event, to, rule, count }, design) ?? added(edges, from, to, { kind: 'fault', foreseen: from === to, call: { label: event, calls: [event], errno: null, when: null } }));
     if (line) line.findings.set(rule, (line.findings.get(rule) ?? 0) + count);
     else elsewhere.push(found);
   }
   const notes = [
     `${source}: ${plural(steps, 'call')} on domains, ${drawn} on edges drawn here, the others changed no owner`,
-    ...(firstSeen > 0 ? [`${plural(firstSeen, 'domain')} first seen in mid-life, by what memory or a call showed`] : []),
+    ...(firstSeen > 0 ? [`an owner became known in mid-life, by what memory or a call showed ×${firstSeen}`] : []),
     ...elsewhere.map(({ rule, count }) => `finding ${rule} ×${count}, about no transition`),
     ...(heat.unlisted > 0 ? [`${heat.unlisted} more findings are not marked`] : []),
   ];
@@ -68,21 +68,27 @@ export function heatChart(design: Design, heat: Heat, source: string): Chart {
 
 /** The decision by which a step was taken: that of its rule, or the one that changes the state so. */
 function decisionOf(design: Design, { from, event, to, rule }: Taken): Decision | undefined {
-  const decisions = decisionsOf(design, from, event);
-  return rule === null ? decisions.find((d) => d.rule === undefined && (d.to ?? from) === to) : decisions.find((d) => d.rule === rule);
+  const decisions = decisionsOf(design, from, event).filter((d) => (d.rule ?? null) === rule);
+  return decisions.find((d) => (d.to ?? from) === to) ?? (rule === null ? undefined : decisions[0]);
 }
 
-/** Kind of a step and its line, as the design has it. */
-function asTaken(design: Design, taken: Taken): { kind: EdgeKind; call: ChartCall } {
+/** A step as a line of the chart. `foreseen`: the design takes it as the recording did. */
+interface Drawn {
+  readonly kind: EdgeKind;
+  readonly call: ChartCall;
+  readonly foreseen: boolean;
+}
+
+function asDrawn(design: Design, taken: Taken): Drawn {
   const d = decisionOf(design, taken) ?? { errno: 'none' as const };
   const foreseen = (d.to ?? taken.from) === taken.to;
   const kind = foreseen ? kindOf(verdictOf(d).outcome) : taken.rule === null ? 'accepted' : 'fault';
-  return { kind, call: callOf(taken.from, taken.event, foreseen ? d : { errno: 'none' }, false) };
+  return { kind, foreseen, call: callOf(taken.from, taken.event, foreseen ? d : { errno: 'none' }, false) };
 }
 
 function find({ edge, lines }: Edge, taken: Taken, design: Design): Line | undefined {
   if (edge.from !== taken.from || edge.to !== taken.to || edge.unforeseen) return undefined;
-  const { kind, call } = asTaken(design, taken);
+  const { kind, call } = asDrawn(design, taken);
   return edge.kind === kind ? lines.find((l) => l.call.calls.includes(taken.event) && l.call.errno === call.errno) : undefined;
 }
 
@@ -92,15 +98,15 @@ function lineOf(edges: Edge[], taken: Taken, design: Design): Line | null {
     const line = find(e, taken, design);
     if (line) return line;
   }
-  const { kind, call } = asTaken(design, taken);
-  return taken.from === taken.to && kind === 'accepted' ? null : added(edges, taken.from, taken.to, kind, call);
+  const drawn = asDrawn(design, taken);
+  return taken.from === taken.to && drawn.kind === 'accepted' ? null : added(edges, taken.from, taken.to, drawn);
 }
 
-function added(edges: Edge[], from: State, to: State, kind: EdgeKind, call: ChartCall): Line {
-  let edge = edges.find((e) => e.edge.unforeseen && e.edge.from === from && e.edge.to === to && e.edge.kind === kind);
-  if (!edge) edges.push(edge = { edge: { from, to, kind, calls: [], unforeseen: true }, lines: [] });
+function added(edges: Edge[], from: State, to: State, { kind, call, foreseen }: Drawn): Line {
+  let edge = edges.find(({ edge: e }) => e.from === from && e.to === to && e.kind === kind && (e.unforeseen !== true) === foreseen);
+  if (!edge) edges.push(edge = { edge: { from, to, kind, calls: [], ...(!foreseen && { unforeseen: true }) }, lines: [] });
   let line = edge.lines.find((l) => l.call.label === call.label);
-  if (!line) edge.lines.push(line = { call, count: 0, findings: new Map() });
+  if (!line) edge.lines.push(line = { call: { ...call, special: true }, count: 0, findings: new Map() });
   return line;
 }
 
@@ -116,7 +122,7 @@ export interface Covered {
 
 /** Returns every transition that the design's chart has, with its count. Order: that of the chart. */
 export function coverage(chart: Chart): readonly Covered[] {
-  return chart.edges.filter((e) => !e.unforeseen).flatMap(({ from, to, kind, calls }) => calls.map(({ label, when, count }) => ({ from, call: label, to, kind, when, count: count ?? 0 })));
+  return chart.edges.flatMap(({ from, to, kind, calls }) => calls.filter((c) => !c.special).map(({ label, when, count }) => ({ from, call: label, to, kind, when, count: count ?? 0 })));
 }
 
 /** Returns the transitions that no recording took, as text. */

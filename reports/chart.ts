@@ -24,6 +24,8 @@ export interface ChartCall {
   readonly errno: number | null;
   /** When it is so, where the same call in the same state has other answers too. */
   readonly when: string | null;
+  /** A case too special for the chart, drawn because the recording met it. */
+  readonly special?: boolean;
   /** How often a recording took it; absent where none was asked. */
   readonly count?: number;
   /** Findings that the recording gave here: how many of which rule. */
