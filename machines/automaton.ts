@@ -68,7 +68,7 @@ function variants(call: MachineEventType): readonly MachineEvent[] {
  * cookie from iommu_domain_free only.
  */
 export function isMade(call: MachineEventType, state: State): boolean {
-  if (NOT_OBSERVED.has(call)) return false;
+  if (NOT_OBSERVED.has(call) || !(DOMAIN_CALLS as readonly MachineEventType[]).includes(call)) return false;
   if (call === 'iommu_put_dma_cookie' || call === 'iommu_put_msi_cookie') return state === 'freed';
   if (call === 'iommu_domain_alloc') return state === 'unknown';
   return ALLOCATIONS.has(call) ? state === 'unknown' || state === 'unowned' : state !== 'unknown';

@@ -76,7 +76,7 @@ function typicalDomains(design: Design, state: State): readonly Partial<DomainCo
     case 'dma_owned': return [{ type: TYPE.DMA, cookie: 'dma' }];
     case 'msi_owned': return [{ type: TYPE.UNMANAGED, cookie: 'msi', base: 0x8000000n, msiNext: 0x8000000n }];
     case 'iommufd_owned': return [{ type: TYPE.UNMANAGED, hwpt: true }, ...(design.automaticHwptIsNull ? [{ type: TYPE.UNMANAGED, hwpt: true, hwptNull: true }] : [])];
-    case 'fault_handler_owned': return [{ type: TYPE.UNMANAGED }];
+    case 'fault_handler_owned': return [{ type: TYPE.UNMANAGED }, { type: TYPE.DMA }];
     case 'sva_owned': return [{ type: TYPE.SVA }];
     case 'freed': return [{ type: TYPE.UNMANAGED }];
   }
