@@ -1,6 +1,7 @@
 /**
  * A chart as a Mermaid state diagram that GitHub renders: plain ids, one transition an edge, `(!)` before what overwrites or leaks
- * in silence. A label of this grammar (stateDiagram.jison) ends at `:`, `;` and `#` begins an entity: none of them is ever written.
+ * in silence. A call that leaves the owner as it is stands inside of its state, as in the SVG: loops are drawn over each other's
+ * labels there. A label of this grammar (stateDiagram.jison) ends at `:`, `;` and `#` begins an entity: none of them is ever written.
  * Limits of GitHub's renderer: 50,000 characters, 500 edges; a chart has some thousand and some thirty.
  */
 import { assert } from '../events/problem.ts';
@@ -14,17 +15,23 @@ const SIDE: Readonly<Record<Side, string>> = { a: '[A] ', b: '[B] ', 'a-differs'
 
 /** Returns the chart as Mermaid text. Order: that of the chart. */
 export function renderMermaid(chart: Chart): string {
-  const out = ['stateDiagram-v2', '  direction TB', '  [*] --> unknown'];
-  for (const e of chart.edges) {
-    const mark = `${e.side ? SIDE[e.side] : ''}${e.kind === 'fault' ? '(!) ' : ''}${e.unforeseen ? '(not in the chart) ' : ''}`;
-    out.push(`  ${e.from} --> ${e.to} : ${plain(`${mark}${labels(e).join('<br/>')}`)}`);
+  const out = ['stateDiagram-v2', '  direction TB'];
+  for (const state of chart.states) {
+    const inside = chart.edges.filter((e) => e.from === state && e.to === state).flatMap((e) => labels(e).map((label) => `${mark(e)}${label}`));
+    if (inside.length > 0) out.push(...[state, ...inside].map((line) => `  ${state} : ${plain(line)}`));
   }
+  out.push('  [*] --> unknown');
+  for (const e of chart.edges) if (e.from !== e.to) out.push(`  ${e.from} --> ${e.to} : ${plain(`${mark(e)}${labels(e).join('<br/>')}`)}`);
   out.push('  freed --> [*]');
   const notes = [...legend(chart), ...chart.notes];
   if (notes.length > 0) out.push('  note right of unknown', ...notes.map((line) => `    ${plain(line)}`), '  end note');
   const text = `${out.join('\n')}\n`;
   assert(text.length <= MAX_CHARACTERS && chart.edges.length <= MAX_EDGES, 'a chart within what GitHub renders');
   return text;
+}
+
+function mark(e: ChartEdge): string {
+  return `${e.side ? SIDE[e.side] : ''}${e.kind === 'fault' ? '(!) ' : ''}${e.unforeseen ? '(not in the chart) ' : ''}`;
 }
 
 function legend({ compared, heat }: Chart): string[] {

@@ -41,7 +41,7 @@ function withLabelsOnTop(svg: string, chart: Chart): string {
   const lines = svg.replaceAll(/<g id="(edge-[^"]*)" class="edge ([^"]*)">\n([\s\S]*?)<\/g>\n/g, (whole, id: string, kind: string, content: string) => {
     if (!arrows.has(id)) return whole;
     const words = content.match(/<text .*\n/g) ?? [];
-    labels.push(`<g id="${id}-label" class="edge-label ${kind}" stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke">\n${words.join('')}</g>\n`);
+    labels.push(`<g id="${id}-label" class="edge-label ${kind}" stroke="#ffffff" stroke-width="4" stroke-linejoin="round" paint-order="stroke">\n${words.join('')}</g>\n`);
     return `<g id="${id}" class="edge ${kind}">\n${content.replaceAll(/<text .*\n/g, '')}</g>\n`;
   });
   return lines.replace(/<\/g>\n<\/svg>\n$/, `${labels.join('')}</g>\n</svg>\n`);
