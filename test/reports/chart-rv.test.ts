@@ -188,3 +188,9 @@ describe('what a kernel developer wants to know', () => {
     expect(step(of(id), from, event)).toBe(to);
   });
 });
+
+it('says where a design cannot be told by call and answer', () => {
+  const v73 = DESIGNS.find((d) => d.id === 'v7.3')!;
+  const moody = { ...v73, calls: { ...v73.calls, iommu_set_fault_handler: [{ if: 'isAttached', errno: 'none' }, { errno: 'none', to: 'fault_handler_owned' }] } } as const;
+  expect(automatonOf(moody).conflicts[0]).toBe('iommu_set_fault_handler leads from unowned to unowned and to fault_handler_owned');
+});
