@@ -7,7 +7,8 @@ import { cpuTime } from './processes.ts';
 
 /** Violations planted in what is measured: those that every rival knows. */
 const RULES: NonNullable<GenerateOptions['inject']> = ['get-msi-cookie-on-iommufd', 'get-dma-cookie-on-iommufd', 'domain-double-free', 'word-mismatch', 'msi-address-mismatch', 'msi-page-unmapped'];
-const cli = join(import.meta.dirname, '../cli/iommu-ledger.mjs');
+/** The program's first file. */
+export const cli = join(import.meta.dirname, '../cli/iommu-ledger.mjs');
 /** Prints the peak resident memory of the process it is loaded into. */
 const PEAK = 'data:text/javascript,process.on("exit",()=>process._rawDebug("@peak "+process.resourceUsage().maxRSS))';
 

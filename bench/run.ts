@@ -1,10 +1,11 @@
 /**
- * `npm run bench [-- ROUNDS [text|trace-dat|table]]`: what the replay path costs against named rivals, as ratios of CPU time
+ * `npm run bench [-- ROUNDS [text|trace-dat|table|compare]]`: what the replay path costs against named rivals, as ratios of CPU time
  * in interleaved rounds. Absolute figures of one machine mean nothing; the table that this prints stands in README.md beside it.
  */
 import { mkdtempSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compareAgainstAudit } from './compare.ts';
 import { tableAgainstActors } from './table.ts';
 import { textAgainstAwk } from './text.ts';
 import { traceDatAgainstTools } from './trace-dat.ts';
@@ -13,6 +14,7 @@ const PARTS: Readonly<Record<string, (rounds: number, folder: string) => Iterabl
   text: textAgainstAwk,
   'trace-dat': traceDatAgainstTools,
   table: tableAgainstActors,
+  compare: compareAgainstAudit,
 };
 
 const rounds = Number(process.argv[2] ?? 5);

@@ -1,19 +1,20 @@
 /**
- * `audit SOURCE`: findings under one design.
+ * `audit SOURCE`: findings under one design; with `--minimise RULE` the events that one of them needs (minimise.ts).
  */
 import type { Command } from 'commander';
 import { Audit } from '../projections/audit.ts';
 import { atOrAbove, type Finding } from '../projections/finding.ts';
 import { auditJson } from '../reports/audit-json.ts';
 import { auditText, findingText } from '../reports/audit-text.ts';
-import { SEVERITIES, type Severity } from '../machines/rules.ts';
-import { EXIT, Output, UsageError, withCommonOptions, type CommonOptions } from './io.ts';
+import { SEVERITIES } from '../machines/rules.ts';
+import { failOnSeverity } from './fail-on.ts';
+import { EXIT, Output, withCommonOptions } from './io.ts';
+import { minimise, type MinimiseOptions } from './minimise.ts';
 import { addOwnerBitsOption } from './owner-bits.ts';
 import { announce, chooseDesign, openSource, printProblems } from './source.ts';
 
-interface AuditOptions extends CommonOptions {
+interface AuditOptions extends MinimiseOptions {
   readonly failOn: string;
-  readonly follow?: boolean;
 }
 
 /** Adds the `audit` command. */
@@ -21,8 +22,12 @@ export function addAuditCommand(program: Command): void {
   addOwnerBitsOption(withCommonOptions(program.command('audit').description('findings under one design').argument('<source...>', 'a recording, - for stdin, or a log; several recordings are merged by time'), ['text', 'json']))
     .option('--follow', 'wait for more at the end of the file; findings are printed as they come, ^C ends with the summary')
     .option('--fail-on <severity>', `exit 1 for findings at or above: ${SEVERITIES.join(', ')}, never`, 'error')
+    .option('--minimise <rule>', 'print the fewest events that still give the first finding of this rule, as NDJSON')
+    .option('--at <position>', 'with --minimise: the finding at this event instead of the first')
+    .option('--history', 'with --minimise: keep what tells the owner before the call, even where the call itself shows it')
     .action(async (paths: string[], options: AuditOptions) => {
-      const failOn = severity(options.failOn);
+      const failOn = failOnSeverity(options.failOn);
+      if (options.minimise !== undefined || options.at !== undefined || options.history) return minimise(paths, options);
       const quiet = options.quiet === true;
       const source = await openSource(paths, { quiet, follow: options.follow === true });
       const chosen = chooseDesign(source.summary, options);
@@ -50,12 +55,6 @@ export function addAuditCommand(program: Command): void {
         throw error;
       }
     });
-}
-
-function severity(text: string): Severity | null {
-  if (text === 'never') return null;
-  if (!(SEVERITIES as readonly string[]).includes(text)) throw new UsageError(`--fail-on ${text}: one of ${SEVERITIES.join(', ')}, never`);
-  return text as Severity;
 }
 
 /** Prints each finding once, when it is there. */

@@ -7,6 +7,7 @@ import { explore, type Exploration } from '../machines/explore.ts';
 import { isRule } from '../machines/rules.ts';
 import { exploreJson, exploreNdjson, exploreSentence, exploreText, matrixJson, matrixText } from '../reports/explore.ts';
 import { Output, UsageError, note, withCommonOptions, type CommonOptions } from './io.ts';
+import { noSuchRule } from './near-names.ts';
 import { addOwnerBitsOption, designWithOwnerBits } from './owner-bits.ts';
 
 const DEFAULT_DESIGN = 'cookie-type';
@@ -48,7 +49,7 @@ function limit({ maxDepth }: ExploreCommandOptions): { maxDepth?: number } {
 function path(options: ExploreCommandOptions): string {
   const { rule } = options;
   if (rule === undefined) throw new UsageError('name a rule (--rule RULE), or --all');
-  if (!isRule(rule)) throw new UsageError(`--rule ${rule}: no such rule; \`rules\` lists them`);
+  if (!isRule(rule)) throw new UsageError(`--rule ${rule}: ${noSuchRule(rule)}`);
   const design = designWithOwnerBits(findDesign(options.design ?? DEFAULT_DESIGN)!, options.ownerBits);
   const exploration = explore(design, { ...limit(options), until: rule });
   if (options.format === 'json') return exploreJson(exploration, rule);

@@ -11,11 +11,13 @@ type Add = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   audit: async () => (await import('./audit.ts')).addAuditCommand,
   replay: async () => (await import('./replay.ts')).addReplayCommand,
+  compare: async () => (await import('./compare.ts')).addCompareCommand,
   import: async () => (await import('./import.ts')).addImportCommand,
   events: async () => (await import('./events.ts')).addEventsCommand,
   verify: async () => (await import('./verify.ts')).addVerifyCommand,
   explore: async () => (await import('./explore.ts')).addExploreCommand,
   chart: async () => (await import('./chart.ts')).addChartCommand,
+  rules: async () => (await import('./rules.ts')).addRulesCommand,
   layout: async () => (await import('./layout.ts')).addLayoutCommand,
   probes: async () => (await import('./probes.ts')).addProbesCommand,
   generate: async () => (await import('./generate.ts')).addGenerateCommand,

@@ -6,6 +6,7 @@ import { HAS, type EventBatch } from '../events/batch.ts';
 import { escapeJson } from '../events/problem.ts';
 import { renderTime, time as timePattern } from '../events/time.ts';
 import { STATE } from '../machines/states.ts';
+import { NONE } from '../machines/transition-table.ts';
 import { Audit } from '../projections/audit.ts';
 import { isArch } from '../projections/domain-struct.ts';
 import { aliveViews, domainView, type DomainView } from '../projections/domain-view.ts';
@@ -54,9 +55,10 @@ export function addReplayCommand(program: Command): void {
         }
         let batch: EventBatch;
         if (options.trace && options.format === 'text') {
-          audit.onStep = (i, d, before, after, rule) => {
+          audit.onStep = (i, d, before, after, verdict) => {
             const generation = audit.incarnations.generation[d];
             if (wanted?.generation !== undefined && wanted.generation !== generation) return;
+            const rule = verdict < 0 ? NONE : audit.table.verdictRule[verdict];
             const line = traceLine(batch, i, d, generation, before, after, rule);
             if (!wanted || line.domain === wanted.domain) output.write(line.text);
           };

@@ -42,7 +42,7 @@ export const GUARDS = [
   'iovaIsAbove58Bits', // iova >> 58
   'isOutsideWindow', // outside [base, base + 1 MiB)
   'physIsNotMasked', // paddr & (size - 1)
-  'protIsUnexpected', // not WRITE|NOEXEC|MMIO or READ|WRITE|MMIO
+  'protIsUnexpected', // (of its own recording) not WRITE|NOEXEC|MMIO or READ|WRITE|MMIO
   // about the domain's MSI pages
   'pageIsListed', // msi_page_list has the doorbell page
   'pageIsInstalled', // present_sw_msi has the doorbell page

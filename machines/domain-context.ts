@@ -136,7 +136,7 @@ export const guards: Readonly<Record<Guard, (c: DomainContext, e: MachineEvent) 
     return base !== null && (e.iova! < base || e.iova! >= base + WINDOW);
   },
   physIsNotMasked: (_, e) => e.paddr !== undefined && (e.paddr & (e.size! - 1n)) !== 0n,
-  protIsUnexpected: (_, e) => e.prot !== undefined && e.prot !== (e.map === MAP.dma ? PROT_DMA_MSI : PROT_IOMMUFD_MSI),
+  protIsUnexpected: (_, e) => e.own && e.prot !== undefined && e.prot !== (e.map === MAP.dma ? PROT_DMA_MSI : PROT_IOMMUFD_MSI),
   overlapsMsiPage: (c, e) => c.pages.some((p) => overlaps(p, e.iova!, e.size!)),
 };
 

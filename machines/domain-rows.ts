@@ -287,7 +287,7 @@ const tests: Readonly<Partial<Record<Guard, Test>>> = {
     const maskHi = b.cLo[i] === 0 ? b.cHi[i] - 1 : b.cHi[i];
     return (b.bLo[i] & maskLo) !== 0 || (b.bHi[i] & maskHi) !== 0;
   },
-  protIsUnexpected: (r, _, b, i) => has(b, i, HAS.x) && b.x[i] !== (r.map === MAP.dma ? PROT_DMA_MSI : PROT_IOMMUFD_MSI),
+  protIsUnexpected: (r, _, b, i, own) => own && has(b, i, HAS.x) && b.x[i] !== (r.map === MAP.dma ? PROT_DMA_MSI : PROT_IOMMUFD_MSI),
   overlapsMsiPage: anyOverlap,
 };
 

@@ -34,7 +34,7 @@ export interface Step {
   /** `MAP` kind of an iommu_map. */
   readonly map?: number;
   readonly when: (w: World) => boolean;
-  readonly then?: (w: World) => void;
+  readonly does?: (w: World) => void;
 }
 
 /** How the domain came into being. */
@@ -119,7 +119,7 @@ export function stepsOf(design: Design): readonly Step[] {
 }
 
 function births(design: Design): Step[] {
-  const born = (by: string, made: number, event: CallMembers): Step => ({ by, event, when: (w) => w.made === MADE.no, then: (w) => { w.made = made; } });
+  const born = (by: string, made: number, event: CallMembers): Step => ({ by, event, when: (w) => w.made === MADE.no, does: (w) => { w.made = made; } });
   const alloc = (domain_type: number): CallMembers => ({ type: 'iommu_domain_alloc', domain_type });
   return [
     born('vfio', MADE.vfio, alloc(TYPE.UNMANAGED)),
@@ -152,12 +152,12 @@ function owners(design: Design): Step[] {
     { by: 'vfio', event: getMsi(MSI_IOVA_BASE, ENODEV), when: vfio },
     ...(design.replaceCarriesMsiPages ? [] : [{ by: 'iommufd', event: { ...getMsi(MSI_IOVA_BASE), caller: 'iommufd_group_setup_msi' }, when: (w: World) => w.alive && w.idle && w.made === MADE.iommufd && w.type === TYPE.UNMANAGED && w.cookie === COOKIE.none }]),
     { by: 'driver', event: { type: 'iommu_set_fault_handler' }, when: (w) => w.alive && w.idle && w.made === MADE.driver },
-    { by: 'driver', event: userMap(0x100000000), map: MAP.user, when: (w) => mine(w) && !w.mapped, then: (w) => { w.mapped = true; } },
-    { by: 'vfio', event: userMap(MSI_IOVA_BASE), map: MAP.user, when: (w) => mine(w) && w.made === MADE.vfio && !w.taken(MSI_IOVA_BASE), then: (w) => { w.mappedInWindow = true; } },
-    { by: 'driver', event: { type: 'iommu_unmap', iova: hex(0x100000000), size: PAGE_SIZE }, when: (w) => mine(w) && w.mapped, then: (w) => { w.mapped = false; } },
+    { by: 'driver', event: userMap(0x100000000), map: MAP.user, when: (w) => mine(w) && !w.mapped, does: (w) => { w.mapped = true; } },
+    { by: 'vfio', event: userMap(MSI_IOVA_BASE), map: MAP.user, when: (w) => mine(w) && w.made === MADE.vfio && !w.taken(MSI_IOVA_BASE), does: (w) => { w.mappedInWindow = true; } },
+    { by: 'driver', event: { type: 'iommu_unmap', iova: hex(0x100000000), size: PAGE_SIZE }, when: (w) => mine(w) && w.mapped, does: (w) => { w.mapped = false; } },
     // a driver's op returns a domain that is in use already
-    { by: 'iommufd', event: { type: 'iommufd_hwpt_paging_alloc', hwpt: '0xffff0000045894e0' }, when: handedOut, then: (w) => { w.shared = true; } },
-    { by: 'driver', event: { type: 'iommu_sva_domain_alloc' }, when: handedOut, then: (w) => { w.shared = true; } },
+    { by: 'iommufd', event: { type: 'iommufd_hwpt_paging_alloc', hwpt: '0xffff0000045894e0' }, when: handedOut, does: (w) => { w.shared = true; } },
+    { by: 'driver', event: { type: 'iommu_sva_domain_alloc' }, when: handedOut, does: (w) => { w.shared = true; } },
   ];
 }
 
@@ -168,12 +168,12 @@ function groups(): Step[] {
     {
       by: 'iommu core', event: { type: 'iommu_group_set_domain', group: g + 1, device: DEVICES[g], errno: 0 },
       when: (w: World) => w.alive && w.idle && !w.attached[g] && (g === 0 || w.attached[0]) && !(w.made === MADE.defaultDma && w.state === STATE.unowned),
-      then: (w: World) => { w.attached[g] = true; },
+      does: (w: World) => { w.attached[g] = true; },
     },
     {
       by: 'iommu core', event: { type: 'iommu_group_set_domain', group: g + 1, device: DEVICES[g], domain: OTHER_DOMAIN, errno: 0 }, machine: 'detached' as const,
       when: (w: World) => w.alive && w.idle && w.attached[g] && (g === 1 || !w.attached[1]),
-      then: (w: World) => { w.attached[g] = false; },
+      does: (w: World) => { w.attached[g] = false; },
     },
   ]);
 }
@@ -195,7 +195,7 @@ function msis(design: Design): Step[] {
       by: 'irqchip', map: b,
       event: { type: 'iommu_map', iova: hex(iova), paddr: hex(DOORBELL_PAGE), size: PAGE_SIZE, prot: b === MAP.dma ? 0x1a : 0x13, caller: b === MAP.dma ? 'iommu_dma_get_msi_page' : 'iommufd_sw_msi_install', errno },
       when: (w) => ready(w) && misses(w, b) && when(w),
-      then: (w) => { w.flight[g] = errno === 0 ? FLIGHT.mapped : FLIGHT.failed; },
+      does: (w) => { w.flight[g] = errno === 0 ? FLIGHT.mapped : FLIGHT.failed; },
     });
     const linear = [MSI_IOVA_BASE, MSI_IOVA_BASE + PAGE_SIZE, MSI_IOVA_BASE + 2 * PAGE_SIZE, PAGE_SIZE, 2 * PAGE_SIZE];
     const topDown = [0xfffff000, 0xffffe000];
@@ -211,14 +211,14 @@ function msis(design: Design): Step[] {
       // a page that is listed, none to be had (IOVA 0), or no back end
       { by: 'irqchip', event: prepare(), when: (w: World) => ready(w) && w.idle && (backend(w) === NONE || w.listed(backend(w)) || w.msiNext === 0) },
       { by: 'irqchip', event: prepare(ENOMEM), when: (w: World) => ready(w) && w.idle && backend(w) === MAP.iommufd && !w.listed(MAP.iommufd) },
-      { by: 'irqchip', event: prepare(), when: (w: World) => w.alive && w.flight[g] !== FLIGHT.none, then: (w: World) => { w.flight[g] = FLIGHT.none; } },
+      { by: 'irqchip', event: prepare(), when: (w: World) => w.alive && w.flight[g] !== FLIGHT.none, does: (w: World) => { w.flight[g] = FLIGHT.none; } },
     ];
   });
 }
 
 /** iommu_domain_free by whoever owns the domain, and the put inside of it. */
 function ends(design: Design): Step[] {
-  const inFree = (type: CallMembers['type'], when: (w: World) => boolean): Step => ({ by: 'iommu core', event: { type, caller: 'iommu_domain_free' }, when: (w) => w.isFreed && !w.put && w.releasing && when(w), then: (w) => { w.put = true; } });
+  const inFree = (type: CallMembers['type'], when: (w: World) => boolean): Step => ({ by: 'iommu core', event: { type, caller: 'iommu_domain_free' }, when: (w) => w.isFreed && !w.put && w.releasing && when(w), does: (w) => { w.put = true; } });
   return [
     { by: 'owner', event: { type: 'iommu_domain_free' }, when: (w) => w.alive && w.idle && !w.used && !w.mapped && !w.mappedInWindow && w.made !== MADE.defaultIdentity },
     ...(design.ownerMember === 'cookie_type'

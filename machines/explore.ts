@@ -84,14 +84,14 @@ export class Explorer {
 
   /** Takes step `s` from row `from` into row `to`; returns the number of the verdict, or NONE. `world` is what follows. */
   take(s: number, from: number, to: number, code: number): number {
-    const { event, machine, map, then } = this.steps[s];
+    const { event, machine, map, does } = this.steps[s];
     const { rows, world } = this;
     if (from !== to) rows.copyRow(from, to);
     rows.map = map ?? MAP.user;
     const verdict = step(this.table, rows, to, MACHINE_EVENT[machine ?? (event.type as keyof typeof MACHINE_EVENT)], this.batch, s, true);
     world.d = to;
     world.code = code;
-    then?.(world);
+    does?.(world);
     return verdict;
   }
 

@@ -10,12 +10,13 @@ import { AFTER, BEFORE, EVENT_TYPES, KIND, OLD, WORD } from '../events/event-typ
 import { wordsObject } from '../events/ndjson.ts';
 import { assert } from '../events/problem.ts';
 import { hex64 } from '../events/tables.ts';
+import { findDesign } from '../machines/design-list.ts';
 import { typeMaskOf, type Design } from '../machines/design.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
-import { REFUSAL_IS_FAULT, RULES, type Severity } from '../machines/rules.ts';
+import { REFUSAL_IS_FAULT, RULES, sentenceOf, type Severity } from '../machines/rules.ts';
 import {
-  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
+  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, TYPE, errnoText, type Outcome,
 } from '../machines/states.ts';
 import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
 import { Attachments, type AttachmentsSnapshot } from './attachments.ts';
@@ -38,6 +39,7 @@ const NOT_APPLICABLE = OUTCOME_NUMBER['not-applicable'];
 const CPUS = 8192;
 /** Outcomes after which the domain is not what its owner thinks: later findings on it follow from this one. */
 const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion']);
+const isPut = (kind: number): boolean => kind === KIND.iommu_put_dma_cookie || kind === KIND.iommu_put_msi_cookie;
 /** Allocations that take a parent. */
 const NESTED_ALLOCATIONS = new Set([KIND.iommufd_hwpt_nested_alloc, KIND.iommufd_viommu_alloc_hwpt_nested]);
 
@@ -87,16 +89,23 @@ export class Audit implements AuditState {
   private started = 0;
   private readonly lastOnCpu: number[] = [];
   private readonly useAfterFree: (d: number) => Finding;
-  /** Called after each event on a domain: row of the batch, domain, state before and after, rule met or NONE. */
-  onStep: ((i: number, d: number, before: number, after: number, rule: number) => void) | null = null;
+  /** Whether a kernel of this design can have been recorded: one with another width of the owner field never was. */
+  private readonly isRecorded: boolean;
+  /** Called after each event on a domain: row of the batch, domain, state before and after, number of the verdict in `table` or NONE. */
+  onStep: ((i: number, d: number, before: number, after: number, verdict: number) => void) | null = null;
   private batch!: EventBatch;
   private row = 0;
 
-  /** `own`: whether events that do not say of which design they are count as this design's own. */
-  constructor(design: Design, own: boolean) {
+  /**
+   * `own`: whether events that do not say of which design they are count as this design's own.
+   * `table`: the design compiled before, for who makes many audits of it.
+   */
+  constructor(design: Design, own: boolean, table: TransitionTable = compileDesign(design)) {
+    assert(table.design === design, `a table of ${table.design.id} for ${design.id}`);
     this.design = design;
     this.own = own;
-    this.table = compileDesign(design);
+    this.isRecorded = findDesign(design.id)?.ownerBits === design.ownerBits;
+    this.table = table;
     this.rows = new DomainRows(typeMaskOf(design));
     this.words = new WordCheck(design, this.rows);
     this.incarnations = new Incarnations(this.rows, (f) => this.findings.add(f));
@@ -127,7 +136,7 @@ export class Audit implements AuditState {
           this.started = b.position + i;
           this.lastOnCpu.length = 0;
           this.incarnations.probed = true;
-          if (b.present[i] & HAS.c) this.own = b.interned.strings.values[b.cLo[i]] === this.design.id;
+          if (b.present[i] & HAS.c) this.own = this.isRecorded && b.interned.strings.values[b.cLo[i]] === this.design.id;
           break;
         case KIND.events_lost:
           this.gap(b, i);
@@ -226,6 +235,7 @@ export class Audit implements AuditState {
       return;
     }
     if (kind === KIND.iommu_map) rows.map = this.msi.mapKindOf(b, i);
+    if (!this.own && kind === KIND.iommu_map && rows.map === MAP.iommufd) this.borrowed(b, i, d);
     const prediction = rows.map === MAP.iommufd || rows.map === MAP.dma ? kind === KIND.iommu_map && this.own : false;
     if (prediction) this.msi.checkMap(b, i, d);
     if (kind === KIND.iommu_unmap) this.unmapsSeen = true;
@@ -237,6 +247,11 @@ export class Audit implements AuditState {
     const later = this.design.replaceCarriesMsiPages;
     if (!this.own && (later ? kind === KIND.iommu_get_msi_cookie && this.calledBy(b, i, 'iommufd_') : kind === KIND.iommu_get_dma_cookie && this.calledBy(b, i, 'iommu_setup_default_domain'))) {
       if (later && rows.state[d] <= STATE.unowned) this.force(b, i, d, STATE.iommufd_owned);
+      this.onStep?.(i, d, before, rows.state[d], NONE);
+      return;
+    }
+    // A static domain passes through iommu_domain_free and lives on; whether that puts a cookie it has not is its kernel's way.
+    if (!this.own && isPut(kind) && (rows.type[d] === TYPE.IDENTITY || rows.type[d] === TYPE.BLOCKED)) {
       this.onStep?.(i, d, before, rows.state[d], NONE);
       return;
     }
@@ -254,7 +269,15 @@ export class Audit implements AuditState {
       if (settled || adopts) this.adopt(b, i, AFTER, d);
       else this.observe(b, i, AFTER, d, before);
     }
-    this.onStep?.(i, d, before, rows.state[d], verdict < 0 ? NONE : this.table.verdictRule[verdict]);
+    this.onStep?.(i, d, before, rows.state[d], verdict);
+  }
+
+  /** iommufd mapped an MSI page: where it has no back end of its own (v6.12), it had borrowed an MSI cookie before its first attach. */
+  private borrowed(b: EventBatch, i: number, d: number): void {
+    const { rows, design } = this;
+    if (design.replaceCarriesMsiPages || (b.present[i] & HAS.errno && b.errno[i] < 0) || rows.state[d] === STATE.freed) return;
+    if (rows.cookie[d] === COOKIE.none) this.force(b, i, d, STATE.msi_owned);
+    rows.map = MAP.dma;
   }
 
   private calledBy(b: EventBatch, i: number, prefix: string): boolean {
@@ -281,9 +304,10 @@ export class Audit implements AuditState {
       }
     }
     if (rule === NONE || outcome === ACCEPTED || outcome === NOOP) return false;
-    const { id, severity, sentence } = RULES[rule];
+    const { id, severity } = RULES[rule];
+    const sentence = sentenceOf(RULES[rule], this.design.ownerBits);
     if (outcome === REJECTED || outcome === REJECTED_WARN || outcome === IGNORED_WARN) {
-      const agrees = recorded === NO_ERRNO || errno === NO_ERRNO ? !(own && this.wordsChanged(b, i)) : recorded === errno;
+      const agrees = recorded === NO_ERRNO || errno === NO_ERRNO ? this.ignored(b, i, recorded) : recorded === errno;
       const refused: Details = {
         outcome: OUTCOMES[outcome], before, after,
         expected: errno === NO_ERRNO ? {} : { errno },
@@ -296,8 +320,8 @@ export class Audit implements AuditState {
       if (own) {
         // The kernel accepted what its design refuses.
         const state = this.acceptedState(b.kind[i], after);
-        const outcome = state !== before && before !== STATE.unowned ? 'overwrites' : 'undetected';
-        this.found(id, b, i, d, { ...refused, outcome, after: state, message: `${sentence}: ${this.design.id} ${errno === NO_ERRNO ? 'warns and does nothing' : `answers ${errnoText(errno)}`}, the kernel accepted it` });
+        const went = state !== before && before !== STATE.unowned ? 'overwrites' : 'undetected';
+        this.found(id, b, i, d, { ...refused, outcome: went, after: state, message: `${sentence}: ${this.design.id} ${outcome === IGNORED_WARN ? 'warns and does nothing' : `answers ${errno === NO_ERRNO ? 'an errno' : errnoText(errno)}`}, the kernel accepted it` });
         if (state !== after) this.force(b, i, d, state);
         return true;
       }
@@ -305,7 +329,7 @@ export class Audit implements AuditState {
         ...refused,
         severity: REFUSAL_IS_FAULT.has(id) ? severity : severity === 'info' ? 'info' : 'warning',
         outcome: 'rejected',
-        message: `${sentence}: ${this.design.id} would answer ${errno === NO_ERRNO ? 'with a WARN and do nothing' : errnoText(errno)}`,
+        message: `${sentence}: ${this.design.id} would ${outcome === IGNORED_WARN ? 'warn and do nothing' : `answer ${errno === NO_ERRNO ? 'an errno' : errnoText(errno)}`}`,
       });
       return false;
     }
@@ -393,9 +417,11 @@ export class Audit implements AuditState {
   private observe(b: EventBatch, i: number, set: number, d: number, before: number): void {
     const { words, rows } = this;
     if (rows.state[d] === STATE.freed && set === AFTER) return;
-    if (this.own && rows.state[d] !== STATE.unknown) {
-      const compared = words.compare(b, i * 3 + set, d);
-      if (compared) this.checked.words++;
+    if (this.own) {
+      const known = rows.state[d] !== STATE.unknown;
+      if (!known) words.alone(b, i * 3 + set, d);
+      else if (words.compare(b, i * 3 + set, d)) this.checked.words++;
+      if (known && set === AFTER && b.kind[i] === KIND.iommu_domain_alloc) words.checkType(b, i * 3 + set, d, true);
       for (const rule of words.broken) {
         this.found(rule, b, i, d, {
           outcome: 'undetected', before, after: rows.state[d],
@@ -403,7 +429,7 @@ export class Audit implements AuditState {
           message: words.message(rule, b, i * 3 + set, d),
         });
       }
-      if (words.broken.length === 0) return;
+      if (known && words.broken.length === 0) return;
     }
     this.adopt(b, i, set, d);
   }
@@ -419,11 +445,16 @@ export class Audit implements AuditState {
     if (state !== NONE && state !== rows.state[d]) this.force(b, i, d, state);
   }
 
-  private wordsChanged(b: EventBatch, i: number): boolean {
+  /**
+   * Whether the recorded kernel refused a call of which no errno can be compared: it answered some errno, or kept the owner
+   * word. Of a void call another design's kernel is not known to have ignored it, unless its cookie_type shows that.
+   */
+  private ignored(b: EventBatch, i: number, recorded: number): boolean {
+    if (recorded !== NO_ERRNO) return recorded < 0;
     const before = i * 3 + BEFORE;
     const after = i * 3 + AFTER;
-    const both = b.words[before] & b.words[after] & (WORD.cookie_type | WORD.private_data_owner);
-    return both !== 0 && b.wordOwner[before] !== b.wordOwner[after];
+    const both = b.words[before] & b.words[after] & (this.own ? WORD.cookie_type | WORD.private_data_owner : WORD.cookie_type);
+    return both === 0 ? this.own : b.wordOwner[before] === b.wordOwner[after];
   }
 
   private glimpseOld(b: EventBatch, i: number): void {
@@ -436,9 +467,17 @@ export class Audit implements AuditState {
   private withoutDomain(b: EventBatch, i: number): void {
     const kind = b.kind[i];
     const errno = b.present[i] & HAS.errno ? b.errno[i] : 0;
-    if (kind === KIND.iommu_set_fault_handler) this.found('set-fault-handler-null-domain', b, i, -1, { outcome: this.design.others['set-fault-handler-null-domain'].outcome });
+    if (kind === KIND.iommu_set_fault_handler) this.nullDomain(b, i);
     else if (errno === EOPNOTSUPP && kind !== KIND.iommu_domain_alloc) this.groups.refused('hwpt-alloc-unsupported', b, i, -1, errno);
     else if (errno === EINVAL && NESTED_ALLOCATIONS.has(kind)) this.groups.refused('nested-parent-invalid', b, i, -1, errno);
+  }
+
+  /** iommu_set_fault_handler(NULL): a BUG, or a WARN that the recorded kernel gave too if it is of this design. */
+  private nullDomain(b: EventBatch, i: number): void {
+    const rule = 'set-fault-handler-null-domain';
+    const { outcome } = this.design.others[rule];
+    const message = `iommu_set_fault_handler(NULL): ${this.design.id} ${this.own ? 'warns and does nothing' : 'would warn and do nothing'}`;
+    this.found(rule, b, i, -1, outcome === 'ignored-warn' ? { outcome: 'rejected', severity: this.own ? 'info' : 'warning', message } : { outcome });
   }
 
   // ── gaps ───────────────────────────────────────────────────────────────────────────────────────────────────────

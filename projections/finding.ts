@@ -42,7 +42,7 @@ export interface Finding {
 export const FINDINGS_KEPT = 100_000;
 
 /** Rules that compare with a prediction. */
-const CONFORMANCE: ReadonlySet<string> = new Set(['errno-mismatch', 'word-mismatch', 'msi-iova-mismatch', 'msi-address-mismatch', 'msi-address-stale']);
+export const CONFORMANCE: ReadonlySet<string> = new Set(['errno-mismatch', 'word-mismatch', 'msi-iova-mismatch', 'msi-address-mismatch', 'msi-address-stale']);
 
 /** What was compared with the design's prediction. */
 export interface Checked {
@@ -65,6 +65,13 @@ export interface Details {
   readonly follows?: number;
 }
 
+/** Who looks on while findings are made: an audit may hold one back, add it later, or take it back at a gap. */
+export interface FindingsWatcher {
+  made(finding: Finding): void;
+  added(finding: Finding): void;
+  withdrawn(finding: Finding): void;
+}
+
 /** The findings of one audit, listed up to `FINDINGS_KEPT` and counted without end. */
 export class Findings {
   list: Finding[] = [];
@@ -72,13 +79,14 @@ export class Findings {
   count = 0;
   /** Findings taken back because events were lost around them. */
   withdrawn = 0;
+  watcher: FindingsWatcher | null = null;
 
   /** Returns a finding about row `i` of the batch. */
   make(rule: string, b: EventBatch, i: number, d: number, details: Details): Finding {
     const r = RULES[ruleIndex(rule)];
     const present = b.present[i];
     const { strings, addresses } = b.interned;
-    return {
+    const finding: Finding = {
       rule,
       severity: details.severity ?? r.severity,
       outcome: details.outcome,
@@ -103,6 +111,8 @@ export class Findings {
       source: r.source,
       follows: details.follows && details.follows > 0 ? details.follows : null,
     };
+    this.watcher?.made(finding);
+    return finding;
   }
 
   /**
@@ -117,6 +127,7 @@ export class Findings {
       this.count--;
       this.summary[finding.severity]--;
       this.withdrawn++;
+      this.watcher?.withdrawn(finding);
     }
   }
 
@@ -124,6 +135,7 @@ export class Findings {
     this.count++;
     this.summary[finding.severity]++;
     if (this.list.length < FINDINGS_KEPT) this.list.push(finding);
+    this.watcher?.added(finding);
   }
 
   /** Order: position; findings of one event in the order they were made. */

@@ -14,6 +14,7 @@ import type { MsiCheck } from './msi-check.ts';
 
 const ATTACH = MACHINE_EVENT.iommu_group_set_domain;
 const DETACHED = MACHINE_EVENT.detached;
+const NULL = hex64(0, 0);
 
 /** Judges events about groups and devices. */
 export class GroupCheck {
@@ -68,8 +69,9 @@ export class GroupCheck {
   private busy(b: EventBatch, i: number): string {
     const group = this.claimHolder(b, i);
     const { rows, incarnations, design } = this.state;
-    const core = group !== null && group.domain >= 0 && incarnations.generation[group.domain] === group.generation
-      && rows.type[group.domain] === ((group.claims ?? 0) > 0 ? TYPE.BLOCKED : TYPE.IDENTITY);
+    if (group === null || group.domain < 0 || incarnations.generation[group.domain] !== group.generation) return 'attach-group-busy';
+    const type = rows.type[group.domain];
+    const core = (group.claims ?? 0) > 0 ? type === TYPE.BLOCKED : type === TYPE.IDENTITY || type === TYPE.DMA || type === TYPE.DMA_FQ;
     return core && design.others['attach-during-reset'].outcome === 'rejected' ? 'attach-during-reset' : 'attach-group-busy';
   }
 
@@ -126,24 +128,33 @@ export class GroupCheck {
     const group = this.claimHolder(b, i);
     if (errno < 0) {
       if (this.state.own) this.state.checked.errno++;
-      const rule = errno === EPERM ? 'claim-dma-owner-taken' : errno === EBUSY ? 'claim-dma-owner-not-default' : errno === EINVAL ? 'claim-dma-owner-null' : null;
+      // The claim attaches the blocking domain, which a device that firmware wants mapped 1:1 refuses.
+      const invalid = owner === NULL ? 'claim-dma-owner-null' : 'attach-require-direct-blocked';
+      const rule = errno === EPERM ? 'claim-dma-owner-taken' : errno === EBUSY ? 'claim-dma-owner-not-default' : errno === EINVAL ? invalid : null;
       if (rule) this.refused(rule, b, i, -1, errno);
       return;
     }
+    if (owner === NULL) return this.taken('claim-dma-owner-null', b, i, EINVAL, errno, 'a claim without an owner');
     if (b.present[i] & HAS.pid && owner !== null) this.state.attachments.claim(b.pid[i], owner);
     if (!group) return;
     // iommu_device_claim_dma_owner counts the same owner up; iommu_group_claim_dma_owner refuses any second claim.
     const byDevice = (b.present[i] & HAS.device) !== 0;
     if (group.claims !== null && group.claims > 0 && !(byDevice && group.owner === owner)) {
-      if (this.state.own) this.state.checked.errno++;
-      this.state.found('claim-dma-owner-taken', b, i, -1, {
-        outcome: 'undetected', expected: { errno: EPERM }, observed: { errno },
-        message: `the group is claimed by ${group.owner ?? 'another owner'} already; ${this.state.design.id} answers -EPERM, the kernel accepted it`,
-      });
+      this.taken('claim-dma-owner-taken', b, i, EPERM, errno, `the group is claimed by ${group.owner ?? 'another owner'} already`);
       group.claims = 0;
     }
     group.claims = (group.claims ?? 0) + 1;
     group.owner = owner;
+  }
+
+  /** A claim that the design refuses and the recorded kernel accepted. */
+  private taken(rule: string, b: EventBatch, i: number, expected: number, errno: number, why: string): void {
+    const { own, design } = this.state;
+    if (own) this.state.checked.errno++;
+    this.state.found(rule, b, i, -1, {
+      ...(own ? { outcome: 'undetected' } : { outcome: 'rejected', severity: 'warning' }), expected: { errno: expected }, observed: { errno },
+      message: `${why}; ${design.id} ${own ? 'answers' : 'would answer'} ${errnoText(expected)}${own ? ', the kernel accepted it' : ''}`,
+    });
   }
 
   /** iommu_group_release_dma_owner, iommu_device_release_dma_owner. */
@@ -151,7 +162,7 @@ export class GroupCheck {
     const group = this.claimHolder(b, i);
     if (!group || group.claims === null) return;
     if (group.claims === 0) {
-      this.state.found('release-dma-owner-unowned', b, i, -1, { outcome: 'ignored-warn', severity: 'info', message: 'release of a group that nobody claims: the kernel warns and does nothing' });
+      this.state.found('release-dma-owner-unowned', b, i, -1, { outcome: 'rejected', severity: 'info', message: 'release of a group that nobody claims: the kernel warns and does nothing' });
       return;
     }
     group.claims--;

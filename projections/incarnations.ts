@@ -205,7 +205,7 @@ export class Incarnations {
       if (isStatic || inside) return this.explain(d);
     } else {
       // iommufd and SVA put their mark on a domain that was allocated before, or name it when their call returns.
-      if (this.born[d] === BORN.allocated && rows.state[d] !== STATE.iommufd_owned) return;
+      if (this.born[d] === BORN.allocated && (rows.state[d] !== STATE.iommufd_owned || b.kind[i] === KIND.iommu_sva_domain_alloc)) return;
       if (this.born[d] !== BORN.allocated && (sameTask || rows.state[d] === STATE.iommufd_owned)) return this.explain(d);
     }
     this.freed(d);

@@ -24,7 +24,7 @@ export interface MsiCheckSnapshot {
   readonly maps: IommufdMapsSnapshot;
   readonly fdOwner: readonly string[];
   readonly fdGeneration: readonly number[];
-  readonly early: readonly (readonly [number, number, number])[];
+  readonly early: readonly (readonly [row: number, generation: number, position: number, errno: number | null])[];
 }
 
 /** Judges MSI pages, descriptors and what is programmed. */
@@ -34,8 +34,8 @@ export class MsiCheck {
   /** iommufd_ctx of each row's present incarnation, once a group that it owns was attached. */
   private readonly fdOwner: OwnerKey[] = [];
   private readonly fdGeneration: number[] = [];
-  /** Domains without an owner on which MSIs were prepared: row, to generation and position of the first time. */
-  private readonly early = new Map<number, readonly [generation: number, position: number]>();
+  /** Domains without an owner on which MSIs were prepared: row, to generation, position and what the kernel answered. */
+  private readonly early = new Map<number, readonly [generation: number, position: number, errno: number | null]>();
   private mapKinds: Int8Array = new Int8Array(256).fill(-1);
 
   constructor(state: AuditState) {
@@ -70,7 +70,7 @@ export class MsiCheck {
     this.maps.restore(s.maps);
     this.fdOwner.push(...s.fdOwner);
     this.fdGeneration.push(...s.fdGeneration);
-    for (const [d, generation, position] of s.early) this.early.set(d, [generation, position]);
+    for (const [d, ...at] of s.early) this.early.set(d, at);
   }
 
   /** `MAP` kind of the iommu_map in row `i`; callers are looked up once. */
@@ -138,9 +138,12 @@ export class MsiCheck {
     const { design } = this.state;
     const { outcome, errno } = design.others['msi-prepare-before-cookie'];
     if (outcome !== 'rejected' || early[0] !== this.state.incarnations.generation[d]) return;
+    const { own } = this.state;
+    const wentOn = own && early[2] === 0;
+    const agrees = early[2] === null ? own : early[2] === errno;
     this.state.found('msi-prepare-before-cookie', b, i, d, {
-      outcome, severity: this.state.own ? 'info' : 'warning', before: STATE.unowned, after: STATE.msi_owned, expected: { errno },
-      message: `an MSI was prepared in event ${early[1]}, before the domain had its cookie: ${design.id} answers ${errnoText(errno ?? 0)} there`,
+      outcome: wentOn ? 'undetected' : outcome, ...(agrees && { severity: 'info' as const }), before: STATE.unowned, after: STATE.msi_owned, expected: { errno },
+      message: `an MSI was prepared in event ${early[1]}, before the domain had its cookie: ${design.id} answers ${errnoText(errno ?? 0)} there${wentOn ? ', the kernel accepted it' : ''}`,
     });
   }
 
@@ -149,7 +152,7 @@ export class MsiCheck {
     const present = b.present[i];
     const { rows } = this.state;
     const pagesOf = rows.pages;
-    if (rows.state[d] === STATE.unowned && rows.type[d] === TYPE.UNMANAGED && this.early.size < EARLY_LIMIT) this.early.set(d, [this.state.incarnations.generation[d], b.position + i]);
+    if (rows.state[d] === STATE.unowned && rows.type[d] === TYPE.UNMANAGED && this.early.size < EARLY_LIMIT) this.early.set(d, [this.state.incarnations.generation[d], b.position + i, present & HAS.errno ? b.errno[i] : null]);
     if (verdict === NONE || (present & HAS.errno && b.errno[i] < 0) || (present & HAS.a) === 0) return;
     const backend = rows.state[d] === STATE.iommufd_owned ? MAP.iommufd : MAP.dma;
     const page = rows.findPage(d, backend, b.aLo[i], b.aHi[i]);

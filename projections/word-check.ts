@@ -7,6 +7,7 @@ import { WORD } from '../events/event-types.ts';
 import { hex64 } from '../events/tables.ts';
 import { typeMaskOf, type Design } from '../machines/design.ts';
 import { COOKIE, type DomainRows } from '../machines/domain-rows.ts';
+import { RULES, ruleIndex } from '../machines/rules.ts';
 import { LIVING, STATE, STATES, TYPE, TYPE_UNKNOWN } from '../machines/states.ts';
 import { NONE } from '../machines/transition-table.ts';
 
@@ -34,12 +35,16 @@ export class WordCheck {
   /** The two fields of the packed word, on little-endian machines. */
   private readonly typeMask: number;
   private readonly ownerShift: number;
+  /** Largest value of the owner member that is defined, and the rule that a larger one breaks. */
+  private readonly ownerMost: number;
+  private readonly tooLarge: string;
 
   constructor(design: Design, rows: DomainRows) {
     this.design = design;
     this.rows = rows;
     this.typeMask = typeMaskOf(design);
     this.ownerShift = 32 - design.ownerBits;
+    [this.ownerMost, this.tooLarge] = design.ownerMember === 'cookie_type' ? [5, 'cookie-type-out-of-range'] : [2, 'owner-reserved-value'];
     this.ownerOf = Int32Array.from(STATES, (s) => (s === 'unknown' || s === 'freed' ? NONE : design.ownerValues[s]));
   }
 
@@ -48,8 +53,40 @@ export class WordCheck {
    * Returns whether anything could be compared. DMA and DMA_FQ turn into each other in place: that is no difference.
    */
   compare(b: EventBatch, w: number, d: number): boolean {
-    const { broken, rows } = this;
+    const { broken } = this;
     if (broken.length > 0) broken.length = 0;
+    const compared = this.compareWords(b, w, d);
+    // A type that changed has not the owner it should have either: that is told once.
+    if (broken.length > 0 && !broken.some((rule) => rule.startsWith('type-'))) this.checkPair(b, w, d);
+    return compared;
+  }
+
+  /** What words say without a prediction, where nothing has told the owner of row `d` yet: values that no kernel writes. */
+  alone(b: EventBatch, w: number, d: number): void {
+    const { broken } = this;
+    broken.length = 0;
+    this.checkType(b, w, d);
+    const owner = this.ownerIn(b, w);
+    if (owner !== NONE && owner > this.ownerMost) broken.push(this.tooLarge);
+    else this.checkPair(b, w, d);
+  }
+
+  /** A type that no kernel defines, told when it is first seen. */
+  checkType(b: EventBatch, w: number, d: number, allocated = false): void {
+    const type = this.typeOf(b, w);
+    if (type !== TYPE_UNKNOWN && !KNOWN_TYPES.has(type) && (allocated || type !== this.rows.type[d])) this.broken.push('type-unknown-value');
+  }
+
+  /** An owner on a type that cannot have it. */
+  private checkPair(b: EventBatch, w: number, d: number): void {
+    const type = this.typeOf(b, w);
+    if (type === TYPE_UNKNOWN || !KNOWN_TYPES.has(type)) return;
+    const fits = TYPES_OF_STATE.get(this.stateOf(b, w, d));
+    if (fits && !fits(type)) this.broken.push('owner-type-mismatch');
+  }
+
+  private compareWords(b: EventBatch, w: number, d: number): boolean {
+    const { broken, rows } = this;
     const has = b.words[w];
     const state = rows.state[d];
     if (state === STATE.freed) return false;
@@ -79,14 +116,9 @@ export class WordCheck {
     const owner = this.ownerIn(b, w);
     if (owner === NONE) return compared;
     compared = true;
-    if (member === 'cookie_type' && owner > 5) broken.push('word-mismatch', 'cookie-type-out-of-range');
-    else if (member === 'private_data_owner' && owner > 2) broken.push('word-mismatch', 'owner-reserved-value');
-    else if (owner !== this.ownerOf[state]) {
-      this.mismatch();
-      const seen = this.stateOf(b, w, d);
-      const fits = TYPES_OF_STATE.get(seen);
-      if (type !== TYPE_UNKNOWN && fits && !fits(type)) broken.push('owner-type-mismatch');
-    } else if (owner === 1 && has & WORD.iova_cookie_type && member === 'private_data_owner') {
+    if (owner > this.ownerMost) broken.push('word-mismatch', this.tooLarge);
+    else if (owner !== this.ownerOf[state]) this.mismatch();
+    else if (owner === 1 && has & WORD.iova_cookie_type && member === 'private_data_owner') {
       if (this.cookieOf(b, w) !== (state === STATE.msi_owned ? COOKIE.msi : COOKIE.dma)) this.mismatch();
     }
     // A put clears the pointer and leaves the tag: then the row has no cookie either.
@@ -193,6 +225,7 @@ export class WordCheck {
 
   message(rule: string, b: EventBatch, w: number, d: number): string {
     const text = (o: Record<string, unknown>): string => Object.entries(o).map(([k, v]) => `${k}=${String(v)}`).join(' ') || 'nothing';
+    if (this.rows.state[d] === STATE.unknown) return `${RULES[ruleIndex(rule)].sentence}: memory holds ${text(this.observed(b, w))}`;
     return `${rule === 'word-mismatch' ? 'memory differs from the prediction' : rule}: ${this.design.id} predicts ${text(this.expected(d))} for ${STATES[this.rows.state[d]]}, memory holds ${text(this.observed(b, w))}`;
   }
 }

@@ -7,7 +7,7 @@ import type { Finding } from '../projections/finding.ts';
 import type { Gap } from '../projections/gaps.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 import { errnoText } from '../machines/states.ts';
-import { fold, plural, taskText } from './text.ts';
+import { fold, headField, plural, recordingText, severitiesText, severityText, taskText } from './text.ts';
 
 /** Findings shown one by one; the rest is counted. */
 const SHOWN = 1000;
@@ -19,18 +19,10 @@ const GAPS_SHOWN = 8;
 export function auditText(s: ReadSummary, audit: Audit, why: string, shown = false): string {
   const { findings, checked } = audit;
   const out: string[] = [];
-  const field = (name: string, value: string): void => void out.push(fold(value, ' '.repeat(11)).replace(/^ {11}/, name.padEnd(11)));
-  const unit = s.format === 'trace.dat' ? 'record' : 'line';
+  const field = (name: string, value: string): void => void out.push(headField(name, value));
   field('source', escapeText(s.source));
   field('design', `${audit.design.id} (${escapeText(why)})`);
-  field('recording', [
-    s.format,
-    ...(s.kernel === null ? [] : [`kernel ${escapeText(s.kernel)}`]),
-    ...(s.lines > 0 ? [plural(s.lines, unit)] : []),
-    plural(s.events, 'event'),
-    ...(s.lines > 0 ? [`${plural(s.ignored, unit)} of no use`] : []),
-    ...(s.problems.count > 0 ? [plural(s.problems.count, 'problem')] : []),
-  ].join(', '));
+  field('recording', recordingText(s));
   if (s.from !== null) field('time', `${s.from} .. ${s.to} s`);
   if (audit.gaps.count > 0) {
     const { list, count } = audit.gaps;
@@ -49,8 +41,7 @@ export function auditText(s: ReadSummary, audit: Audit, why: string, shown = fal
   const list = shown ? [] : findings.sorted();
   for (const f of list.slice(0, SHOWN)) out.push(findingText(f), '');
   if (!shown && findings.count > Math.min(SHOWN, list.length)) out.push(`… and ${findings.count - Math.min(SHOWN, list.length)} more (--format json lists them)`, '');
-  const { critical, error, warning, info } = findings.summary;
-  out.push(`${critical} critical, ${plural(error, 'error')}, ${plural(warning, 'warning')}, ${info} info`);
+  out.push(severitiesText(findings.summary));
   return `${out.join('\n')}\n`;
 }
 
@@ -70,7 +61,7 @@ function gapText(gap: Gap): string {
 export function findingText(f: Finding): string {
   const out: string[] = [];
   const where = [f.line === null ? null : `line ${f.line}`, f.recording === null ? null : escapeText(f.recording), `event ${f.position}`].filter(Boolean).join(', ');
-  out.push(`${f.severity === 'info' ? 'info' : f.severity.toUpperCase()} ${f.rule} (${where})`);
+  out.push(`${severityText(f.severity)} ${f.rule} (${where})`);
   const errno = f.observed['errno'];
   const call = `${f.event}()${typeof errno === 'number' ? ` = ${errnoText(errno)}` : ''}`;
   out.push(`  ${[f.time, f.cpu === null ? null : `[${String(f.cpu).padStart(3, '0')}]`, f.task === null && f.pid === null ? null : taskText(f.task, f.pid), call].filter(Boolean).join(' ')}`);

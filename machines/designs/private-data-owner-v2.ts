@@ -12,7 +12,7 @@ import { privateDataOwner } from './private-data-owner.ts';
 
 /** 3/4: if (domain->private_data_owner != IOMMU_DOMAIN_DATA_OWNER_DMA) return; */
 const put: readonly Decision[] = [
-  { in: ['dma_owned', 'msi_owned'], if: 'hasCookie', errno: 'none', do: 'clearCookie' },
+  { in: ['dma_owned', 'msi_owned', 'sva_owned'], if: 'hasCookie', errno: 'none', do: 'clearCookie' },
   { errno: 'none', outcome: 'noop' },
 ];
 

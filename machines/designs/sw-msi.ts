@@ -25,7 +25,8 @@ const adoptNested: readonly Decision[] = [
 /** if (domain->sw_msi != iommu_dma_sw_msi) return; else as v6.12, but pointer and tag name the owner until the memory is gone. */
 const put: readonly Decision[] = [
   { in: ['iommufd_owned'], if: 'hasCookie', errno: 'none', outcome: 'leak', rule: 'put-on-iommufd-owned' },
-  { in: ['dma_owned', 'msi_owned'], if: 'hasCookie', errno: 'none', do: 'clearCookie' },
+  // SVA alters neither: its domain's cookie is put like any other
+  { in: ['dma_owned', 'msi_owned', 'sva_owned'], if: 'hasCookie', errno: 'none', do: 'clearCookie' },
   { errno: 'none', outcome: 'noop' },
 ];
 
@@ -78,7 +79,7 @@ export const swMsi: Design = {
     iommu_domain_free: [
       { if: 'typeIsStatic', errno: 'none' },
       { if: 'isAttached', errno: 'none', outcome: 'use-after-free', rule: 'free-while-attached', to: 'freed', do: 'beginRelease' },
-      { in: ['iommufd_owned', 'sva_owned'], if: 'hasCookie', errno: 'none', outcome: 'leak', rule: 'cookie-leaked-at-free', to: 'freed', do: 'beginRelease' },
+      { in: ['iommufd_owned'], if: 'hasCookie', errno: 'none', outcome: 'leak', rule: 'cookie-leaked-at-free', to: 'freed', do: 'beginRelease' },
       { if: 'hasMappings', errno: 'none', outcome: 'undetected', rule: 'free-with-live-mappings', to: 'freed', do: 'beginRelease' },
       { errno: 'none', to: 'freed', do: 'beginRelease' },
     ],

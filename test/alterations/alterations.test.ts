@@ -73,7 +73,7 @@ const words: readonly Alteration[] = [
   { what: 'a type that does not exist', recording: 'deb612b/vfio-type1', at: freed, edit: replace('dtype=0x1', 'dtype=0x7'), found: ['word-mismatch', 'type-unknown-value'] },
   { what: 'private_data_owner 1 → 2', recording: 'pdo/vfio-type1', at: freed, edit: replace('owner=1', 'owner=2'), found: ['word-mismatch'], finding: { expected: { private_data_owner: 1 }, observed: { private_data_owner: 2 } } },
   { what: 'private_data_owner 3', recording: 'pdo/vfio-type1', at: freed, edit: replace('owner=1', 'owner=3'), found: ['word-mismatch', 'owner-reserved-value'] },
-  { what: 'v6.12: the cookie is of the other kind', recording: 'deb612b/vfio-type1', at: / domain_free: .*cktype=1/, edit: replace('cktype=1', 'cktype=0'), found: ['word-mismatch'], finding: { expected: { iova_cookie: 'IOMMU_DMA_MSI_COOKIE' }, observed: { iova_cookie: 'IOMMU_DMA_IOVA_COOKIE' } } },
+  { what: 'v6.12: the cookie is of the other kind', recording: 'deb612b/vfio-type1', at: / domain_free: .*cktype=1/, edit: replace('cktype=1', 'cktype=0'), found: ['word-mismatch', 'owner-type-mismatch'], finding: { expected: { iova_cookie: 'IOMMU_DMA_MSI_COOKIE' }, observed: { iova_cookie: 'IOMMU_DMA_IOVA_COOKIE' } } },
   // What an entry shows stands in the event of its return: the first line that shows the cookie is prepare_msi, so its return.
   ...[[TYPE1, 'unowned'], ['deb612b/vfio-type1', 'unowned'], ['pdo/vfio-type1', 'unowned']].map(([recording, before]) => ({ what: 'the cookie came from nowhere', recording, at: / get_msi_cookie: /, edit: drop(2), where: / prepare_msi_ret: /, found: ['word-mismatch'], finding: { before, after: before } })),
 ];
