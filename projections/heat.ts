@@ -1,25 +1,25 @@
 /**
- * How often a recording took each transition of a design: counts by state, event, next state and rule, in one typed array that
+ * How often a recording took each transition of a design: counts by state, event, next state and verdict, in one typed array that
  * the audit's `onStep` fills, so that counting costs an addition an event. Allocations that start a domain again, memory that
  * showed an owner, and lost events are no steps; what they change is not counted.
  */
 import type { EventBatch } from '../events/batch.ts';
 import type { Design } from '../machines/design.ts';
+import type { Verdict } from '../machines/domain-context.ts';
 import { RULES } from '../machines/rules.ts';
-import { MACHINE_EVENTS, STATES, type MachineEventType, type State } from '../machines/states.ts';
+import { MACHINE_EVENTS, OUTCOMES, STATES, type MachineEventType, type State } from '../machines/states.ts';
+import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
 import { Audit } from './audit.ts';
 
 const EVENTS = MACHINE_EVENTS.length;
-/** The first one stands for "no rule". */
-const RULE_SLOTS = RULES.length + 1;
 
 /** One transition that was taken. */
 export interface Taken {
   readonly from: State;
   readonly event: MachineEventType;
   readonly to: State;
-  /** The rule it met, or null. */
-  readonly rule: string | null;
+  /** What the design said to it; null where it was not asked. */
+  readonly verdict: Verdict | null;
   readonly count: number;
 }
 
@@ -35,8 +35,10 @@ export interface FindingCount {
 /** Counts over one recording or several: `begin` each of them, apply its batches in order, `end`. */
 export class Heat {
   readonly design: Design;
-  /** Shape: ((state * events + event) * states + next state) * (rules + 1) + rule + 1. */
-  readonly counts = new Float64Array(STATES.length * EVENTS * STATES.length * RULE_SLOTS);
+  /** Shape: ((state * events + event) * states + next state) * (verdicts + 1) + verdict + 1; the first one stands for none. */
+  readonly counts: Float64Array;
+  private readonly table: TransitionTable;
+  private readonly verdicts: number;
   private readonly found = new Map<string, { -readonly [K in keyof FindingCount]: FindingCount[K] }>();
   private audit: Audit | null = null;
   private batch!: EventBatch;
@@ -45,13 +47,16 @@ export class Heat {
 
   constructor(design: Design) {
     this.design = design;
+    this.table = compileDesign(design);
+    this.verdicts = this.table.verdictRule.length + 1;
+    this.counts = new Float64Array(STATES.length * EVENTS * STATES.length * this.verdicts);
   }
 
   /** Starts a recording. `own`: whether it is of this design. */
   begin(own: boolean): void {
     this.audit = new Audit(this.design, own);
-    this.audit.onStep = (i, _, before, after, rule) => {
-      this.counts[((before * EVENTS + this.batch.kind[i]) * STATES.length + after) * RULE_SLOTS + rule + 1]++;
+    this.audit.onStep = (i, _, before, after, verdict) => {
+      this.counts[((before * EVENTS + this.batch.kind[i]) * STATES.length + after) * this.verdicts + verdict + 1]++;
     };
   }
 
@@ -77,21 +82,31 @@ export class Heat {
     this.audit = null;
   }
 
-  /** Returns what was taken. Order: state, event, next state, rule. */
+  /** Returns what was taken. Order: state, event, next state, verdict. */
   *taken(): Generator<Taken> {
     for (let at = 0; at < this.counts.length; at++) {
       const count = this.counts[at];
       if (count === 0) continue;
-      const rule = at % RULE_SLOTS;
-      const rest = (at - rule) / RULE_SLOTS;
+      const verdict = at % this.verdicts;
+      const rest = (at - verdict) / this.verdicts;
       const to = rest % STATES.length;
       const cell = (rest - to) / STATES.length;
-      yield { from: STATES[Math.floor(cell / EVENTS)], event: MACHINE_EVENTS[cell % EVENTS], to: STATES[to], rule: rule === 0 ? null : RULES[rule - 1].id, count };
+      yield { from: STATES[Math.floor(cell / EVENTS)], event: MACHINE_EVENTS[cell % EVENTS], to: STATES[to], verdict: this.verdict(verdict - 1), count };
     }
   }
 
   /** Returns the findings. Order: as first met. */
   get findings(): readonly FindingCount[] {
     return [...this.found.values()];
+  }
+
+  private verdict(n: number): Verdict | null {
+    if (n === NONE) return null;
+    const { verdictRule, verdictOutcome, verdictErrno } = this.table;
+    return {
+      rule: verdictRule[n] === NONE ? null : RULES[verdictRule[n]].id,
+      outcome: OUTCOMES[verdictOutcome[n]],
+      errno: verdictErrno[n] === NO_ERRNO ? null : verdictErrno[n],
+    };
   }
 }

@@ -2,9 +2,10 @@
  * A chart with the counts of a recording: how often each call of each edge was taken, where findings were given, and what the
  * recording did that the chart does not have. `coverage` says the same as a list of what was never taken.
  */
-import type { Decision, Design } from '../machines/design.ts';
+import type { Design } from '../machines/design.ts';
+import type { Verdict } from '../machines/domain-context.ts';
 import { decisionsOf, verdictOf } from '../machines/ownership.ts';
-import { STATES, type State } from '../machines/states.ts';
+import { STATES, type MachineEventType, type State } from '../machines/states.ts';
 import type { FindingCount, Heat, Taken } from '../projections/heat.ts';
 import { callOf, chartOf, kindOf, type Chart, type ChartCall, type ChartEdge, type EdgeKind } from './chart.ts';
 import { plural } from './text.ts';
@@ -33,7 +34,7 @@ export function heatChart(design: Design, heat: Heat, source: string): Chart {
     visits[taken.from] = (visits[taken.from] ?? 0) + taken.count;
     if (taken.to !== taken.from) visits[taken.to] = (visits[taken.to] ?? 0) + taken.count;
     // Whose it was before it was first seen is nobody's step.
-    if (taken.from === 'unknown' && !edges.some((e) => find(e, taken, design))) {
+    if (taken.from === 'unknown' && !edges.some((e) => find(e, taken.from, taken.event, taken.to, asDrawn(design, taken)))) {
       if (taken.to !== 'unknown') firstSeen += taken.count;
       continue;
     }
@@ -44,8 +45,8 @@ export function heatChart(design: Design, heat: Heat, source: string): Chart {
   }
   const elsewhere: FindingCount[] = [];
   for (const found of heat.findings) {
-    const { from, event, to, rule, count } = found;
-    const line = from === null || to === null ? null : (lineOf(edges, { from, event, to, rule, count }, design) ?? added(edges, from, to, { kind: 'fault', foreseen: from === to, call: { label: event, calls: [event], errno: null, when: null } }));
+    const { from, to, rule, count } = found;
+    const line = from === null || to === null ? null : lineOfFinding(edges, design, from, found, to);
     if (line) line.findings.set(rule, (line.findings.get(rule) ?? 0) + count);
     else elsewhere.push(found);
   }
@@ -66,12 +67,6 @@ export function heatChart(design: Design, heat: Heat, source: string): Chart {
   };
 }
 
-/** The decision by which a step was taken: that of its rule, or the one that changes the state so. */
-function decisionOf(design: Design, { from, event, to, rule }: Taken): Decision | undefined {
-  const decisions = decisionsOf(design, from, event).filter((d) => (d.rule ?? null) === rule);
-  return decisions.find((d) => (d.to ?? from) === to) ?? (rule === null ? undefined : decisions[0]);
-}
-
 /** A step as a line of the chart. `foreseen`: the design takes it as the recording did. */
 interface Drawn {
   readonly kind: EdgeKind;
@@ -79,27 +74,38 @@ interface Drawn {
   readonly foreseen: boolean;
 }
 
-function asDrawn(design: Design, taken: Taken): Drawn {
-  const d = decisionOf(design, taken) ?? { errno: 'none' as const };
-  const foreseen = (d.to ?? taken.from) === taken.to;
-  const kind = foreseen ? kindOf(verdictOf(d).outcome) : taken.rule === null ? 'accepted' : 'fault';
-  return { kind, foreseen, call: callOf(taken.from, taken.event, foreseen ? d : { errno: 'none' }, false) };
+const NOT_ASKED: Verdict = { rule: null, outcome: 'accepted', errno: null };
+
+function asDrawn(design: Design, { from, event, to, verdict }: Pick<Taken, 'from' | 'event' | 'to' | 'verdict'>): Drawn {
+  const { rule, outcome, errno } = verdict ?? NOT_ASKED;
+  const same = (v: Verdict): boolean => v.rule === rule && v.outcome === outcome && v.errno === errno;
+  const foreseen = verdict === null ? from === to : decisionsOf(design, from, event).some((d) => (d.to ?? from) === to && same(verdictOf(d)));
+  const kind = foreseen ? kindOf(outcome) : rule === null ? 'accepted' : 'fault';
+  return { kind, foreseen, call: callOf(from, event, foreseen ? { outcome, errno: errno ?? 'none' } : { errno: 'none' }, false) };
 }
 
-function find({ edge, lines }: Edge, taken: Taken, design: Design): Line | undefined {
-  if (edge.from !== taken.from || edge.to !== taken.to || edge.unforeseen) return undefined;
-  const { kind, call } = asDrawn(design, taken);
-  return edge.kind === kind ? lines.find((l) => l.call.calls.includes(taken.event) && l.call.errno === call.errno) : undefined;
+function find({ edge, lines }: Edge, from: State, event: MachineEventType, to: State, { kind, call, foreseen }: Drawn): Line | undefined {
+  if (edge.from !== from || edge.to !== to || edge.kind !== kind || (edge.unforeseen !== true) !== foreseen) return undefined;
+  return lines.find((l) => l.call.calls.includes(event) && l.call.errno === call.errno);
 }
 
 /** The line of a step; null where it changes no owner and nothing is wrong with it. Adds a line that the chart lacks. */
-function lineOf(edges: Edge[], taken: Taken, design: Design): Line | null {
+function lineOf(edges: Edge[], taken: Pick<Taken, 'from' | 'event' | 'to' | 'verdict'>, design: Design): Line | null {
+  const { from, event, to } = taken;
+  const drawn = asDrawn(design, taken);
   for (const e of edges) {
-    const line = find(e, taken, design);
+    const line = find(e, from, event, to, drawn);
     if (line) return line;
   }
-  const drawn = asDrawn(design, taken);
-  return taken.from === taken.to && drawn.kind === 'accepted' ? null : added(edges, taken.from, taken.to, drawn);
+  return from === to && drawn.kind === 'accepted' ? null : added(edges, from, to, drawn);
+}
+
+/** The line of a finding: that of the decision which names its rule, else one of its own. */
+function lineOfFinding(edges: Edge[], design: Design, from: State, { event, rule }: FindingCount, to: State): Line {
+  const decisions = decisionsOf(design, from, event).filter((d) => d.rule === rule);
+  const d = decisions.find((e) => (e.to ?? from) === to) ?? decisions[0];
+  const line = d && lineOf(edges, { from, event, to, verdict: verdictOf(d) }, design);
+  return line ?? added(edges, from, to, { kind: 'fault', foreseen: from === to, call: { label: event, calls: [event], errno: null, when: null } });
 }
 
 function added(edges: Edge[], from: State, to: State, { kind, call, foreseen }: Drawn): Line {
