@@ -19,7 +19,8 @@ export const DOMAIN_CALLS = [
   'iommu_map', 'iommu_unmap', 'iommu_domain_free',
 ] as const satisfies readonly EventType[];
 
-const ALLOCATIONS: ReadonlySet<MachineEventType> = new Set([
+/** Calls after which a domain is there. */
+export const ALLOCATIONS: ReadonlySet<MachineEventType> = new Set([
   'iommu_domain_alloc', 'iommufd_hwpt_paging_alloc', 'iommufd_hwpt_nested_alloc', 'iommufd_viommu_alloc_hwpt_nested', 'iommu_sva_domain_alloc',
 ]);
 
@@ -89,9 +90,8 @@ export function verdictOf(d: Decision): Verdict {
   return { rule: d.rule ?? null, outcome: d.outcome ?? 'accepted', errno: d.errno === 'none' ? null : (d.errno ?? 0) };
 }
 
-/** Returns the XState machine of a design; its context is the domain's private data and the last verdict. */
-export function ownershipMachine(design: Design) {
-  const states = Object.fromEntries(STATES.map((state) => [state, { on: transitionsOf(design, state) }]));
+/** Returns the XState setup of all designs: what each guard and action name of a machine's configuration does. */
+export function ownershipSetup() {
   return setup({
     types: { context: {} as DomainContext, events: {} as MachineEvent },
     guards: Object.fromEntries(
@@ -101,14 +101,40 @@ export function ownershipMachine(design: Design) {
       ...Object.fromEntries(ACTIONS.map((name) => [name, assign(({ context, event }: any) => applyAction(name, context, event))])),
       judge: assign((_: any, verdict: Verdict) => ({ verdict })),
     },
-  }).createMachine({ id: design.id, context: initialContext(typeMaskOf(design)), initial: 'unknown', states } as any);
+  });
+}
+
+/** One transition of the configuration as XState has it: names of guard and actions, and the verdict. */
+export interface TransitionConfig {
+  readonly guard?: Guard;
+  readonly target?: State;
+  readonly actions: readonly { readonly type: string; readonly params?: Verdict }[];
+}
+
+/** What `createMachine` is given for a design: plain data, which JSON takes and gives back. */
+export interface OwnershipConfig {
+  readonly id: string;
+  readonly context: DomainContext;
+  readonly initial: State;
+  readonly states: Readonly<Record<State, { readonly on: Readonly<Record<string, readonly TransitionConfig[]>> }>>;
+}
+
+/** Returns the configuration of a design's machine. Order: states and events of the vocabulary, decisions of the design. */
+export function ownershipConfig(design: Design): OwnershipConfig {
+  const states = Object.fromEntries(STATES.map((state) => [state, { on: transitionsOf(design, state) }])) as unknown as OwnershipConfig['states'];
+  return { id: design.id, context: initialContext(typeMaskOf(design)), initial: 'unknown', states };
+}
+
+/** Returns the XState machine of a design; its context is the domain's private data and the last verdict. */
+export function ownershipMachine(design: Design) {
+  return ownershipSetup().createMachine(ownershipConfig(design) as any);
 }
 
 /** What `ownershipMachine` returns. */
 export type OwnershipMachine = ReturnType<typeof ownershipMachine>;
 
-function transitionsOf(design: Design, state: State) {
-  const on: Record<string, unknown[]> = {};
+function transitionsOf(design: Design, state: State): Record<string, TransitionConfig[]> {
+  const on: Record<string, TransitionConfig[]> = {};
   for (const event of [...DOMAIN_CALLS, ...OBSERVED, 'gap', 'detached'] as MachineEventType[]) {
     const decisions = decisionsOf(design, state, event);
     // XState reads a dot in an event name as nothing special; only `*` is.
@@ -117,9 +143,9 @@ function transitionsOf(design: Design, state: State) {
   return on;
 }
 
-function transition(d: Decision) {
+function transition(d: Decision): TransitionConfig {
   return {
-    ...(d.if && { guard: d.if as Guard }),
+    ...(d.if && { guard: d.if }),
     ...(d.to && { target: d.to }),
     actions: [...(d.do ? [{ type: d.do }] : []), { type: 'judge', params: verdictOf(d) }],
   };
