@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../events/problem.ts';
 import { DESIGNS } from '../machines/design-list.ts';
-import { chartOf, renderSvg } from '../reports/chart.ts';
+import { designSvg } from '../reports/chart-svg.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What goes into the page: folders, and files. */
@@ -56,7 +56,7 @@ export async function buildPage(): Promise<BuiltPage> {
   const style = outputs.find((o) => o.type === 'asset' && o.fileName.endsWith('.css'));
   assert(script?.type === 'chunk', 'Vite made no script');
   const charts: Record<string, string> = {};
-  for (const design of DESIGNS) charts[design.id] = await renderSvg(chartOf(design));
+  for (const design of DESIGNS) charts[design.id] = await designSvg(design);
   return { script: script.code, style: style?.type === 'asset' ? String(style.source) : '', charts };
 }
 
