@@ -78,5 +78,9 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
 
 async function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  try {
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch {
+    throw new Error('what is in them is not gzip'); // browsers call it a failure to fetch
+  }
 }
