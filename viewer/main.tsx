@@ -6,8 +6,5 @@ import { App } from './app.tsx';
 import { load } from './load.ts';
 import './page.css';
 
-const page = document.getElementById('page')!;
-// What stood here is for browsers in which this line is never reached.
-page.textContent = '';
-render(<App />, page);
+render(<App />, document.getElementById('page')!);
 void load();
