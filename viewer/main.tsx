@@ -6,5 +6,7 @@ import { App } from './app.tsx';
 import { load } from './load.ts';
 import './page.css';
 
+// What stands there is for a browser that does not come so far.
+document.getElementById('page')!.textContent = '';
 render(<App />, document.getElementById('page')!);
 void load();
