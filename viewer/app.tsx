@@ -66,7 +66,7 @@ function Page(): ComponentChildren {
         <p role="status" class="notice">{notice.value}</p>
       </header>
       <LiveStatus />
-      <main>
+      <main class="parts">
         {PARTS.map(([id, , Part]) => <div key={id} class={`part part-${id}`} id={`part-${id}`} tabIndex={-1}><Part /></div>)}
       </main>
       <footer>iommu-ledger {header.version}; this page holds the whole recording and loads nothing</footer>
@@ -81,13 +81,13 @@ function InstantBar(): ComponentChildren {
   const at = position.value;
   const time = at === 0 ? null : recording.value.time(at);
   return (
-    <div class="instant-bar" role="toolbar" aria-label="instant">
+    <aside class="instant-bar" aria-label="the instant shown">
       <button type="button" aria-label="previous event" disabled={at === 0} onClick={() => goTo(at - 1)}>‹</button>
       <button type="button" class="there" onClick={() => focusPart('instant')}>event {at} of {length.value}{time === null ? '' : `, ${time} s`}</button>
       <button type="button" aria-label="next event" disabled={at === length.value} onClick={() => goTo(at + 1)}>›</button>
       <button type="button" aria-label="previous finding" disabled={listed.value.length === 0} onClick={() => goToFinding(-1)}>‹ finding</button>
       <button type="button" aria-label="next finding" disabled={listed.value.length === 0} onClick={() => goToFinding(1)}>finding ›</button>
-    </div>
+    </aside>
   );
 }
 

@@ -37,5 +37,5 @@ export function domainHistory(recording: PageRecording, lanes: Lanes, index: Row
       entries.push({ from: row + 1, to: row + 1, count: 1, before: index.before[row], after: index.after[row] });
     } else earlier++;
   }
-  return { entries: entries.reverse(), earlier };
+  return { entries: entries.toReversed(), earlier };
 }

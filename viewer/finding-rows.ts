@@ -34,8 +34,8 @@ function changes(before: Members, after: Members): Map<string, string> {
   const [was, is] = [texts(before), texts(after)];
   return new Map([...new Set([...was.keys(), ...is.keys()])].map((name) => {
     const [b, a] = [was.get(name), is.get(name)];
-    if (b === undefined) return [name, `${a} after`];
-    if (a === undefined) return [name, `${b} before`];
+    if (b === undefined) return [name, `${a} (at return)`];
+    if (a === undefined) return [name, `${b} (at entry)`];
     return [name, b === a ? a : `${b}${ARROW}${a}`];
   }));
 }

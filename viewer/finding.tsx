@@ -65,7 +65,7 @@ function Details({ finding: f }: { readonly finding: Finding }): ComponentChildr
         {f.group !== null && <Row name="group">{f.group}</Row>}
         <Row name="outcome">{f.outcome}</Row>
         {f.follows !== null && <Row name="follows from"><EventLink position={f.follows} lane={lane} /></Row>}
-        <Row name="rule">{rule.sentence}</Row>
+        {!f.message.startsWith(rule.sentence) && <Row name="rule">{rule.sentence}</Row>}
         <Row name="why">{rule.why}</Row>
         <Row name="source"><code>{f.source}</code>{rule.cites === '' ? '' : ` (${rule.cites})`}</Row>
       </dl>

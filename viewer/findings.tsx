@@ -60,7 +60,7 @@ function countText(shown: number): string {
   const { last, own } = history.value;
   const { count, list } = last.findings;
   const all = findings.value.length;
-  if (count === 0) return own && isUnchecked(last.checked) ? `None; ${NOTHING_COMPARED}.` : 'None.';
+  if (count === 0) return ['none', own && isUnchecked(last.checked) ? NOTHING_COMPARED : '', last.gaps.count > 0 ? 'what happened while events were lost is not judged' : ''].filter(Boolean).join('; ');
   const unlisted = count > list.length ? `; ${plural(count - list.length, 'more finding')} only counted` : '';
   return shown === all ? `${severitiesText(last.findings.summary)}${unlisted}` : `${shown} of ${all} match the search${unlisted}`;
 }

@@ -18,22 +18,34 @@ export const KEYS: readonly { readonly where: string; readonly rows: readonly Ke
     { keys: ['?'], does: 'this help' },
     { keys: ['/'], does: 'to the search field' },
     { keys: ['j', 'k'], does: 'next, previous event' },
-    { keys: ['n', 'p'], does: 'next, previous finding among those listed' },
+    { keys: ['n', 'p'], does: 'next, previous finding that is listed' },
   ] },
-  { where: 'the slider of the instant', rows: [
-    { keys: ['←', '→'], does: 'one event back, forward' },
-    { keys: ['Page Up', 'Page Down'], does: 'a stretch forward, back' },
-    { keys: ['Home', 'End'], does: 'before the first event, after the last' },
-  ] },
-  { where: 'the timeline', rows: [
-    { keys: ['+', '−'], does: 'closer, farther' },
-    { keys: ['0'], does: 'all of the recording' },
-    { keys: ['←', '→', '↑', '↓'], does: 'earlier, later; the domain above, below' },
-    { keys: ['a', 'b'], does: 'marker A, marker B at the instant' },
-    { keys: ['Esc'], does: 'markers away' },
-  ] },
-  { where: 'the search field', rows: [
+  { where: 'in the search field', rows: [
     { keys: ['Esc'], does: 'empties it' },
+  ] },
+  { where: 'on the timeline', rows: [
+    { keys: ['↑', '↓'], does: 'lane above, below' },
+    { keys: ['Page Up', 'Page Down'], does: 'lanes by the page' },
+    { keys: ['←', '→'], does: 'event of the chosen lane; without one: pan' },
+    { keys: ['Shift ←', 'Shift →'], does: 'change of its state' },
+    { keys: ['Ctrl ←', 'Ctrl →'], does: 'pan' },
+    { keys: ['Home', 'End'], does: 'first and last event of the lane, or the recording’s ends' },
+    { keys: ['+', '−'], does: 'zoom' },
+    { keys: ['0'], does: 'all of the recording' },
+    { keys: ['Enter'], does: 'the lane’s life' },
+    { keys: ['[', ']'], does: 'lower, higher lanes' },
+    { keys: ['a', 'b'], does: 'marker A, B at the instant' },
+    { keys: ['Esc'], does: 'clears the markers, then the lane' },
+  ] },
+  { where: 'in the bar of the instant', rows: [
+    { keys: ['j', 'k'], does: 'next, previous event; on the slider also the arrows' },
+    { keys: ['Page Down', 'Page Up'], does: 'ten events forward, back' },
+    { keys: ['Home', 'End'], does: 'on the slider: before the first event, after the last' },
+    { keys: ['n', 'p'], does: 'next, previous finding' },
+    { keys: [']', '['], does: 'next, previous event of the domain' },
+  ] },
+  { where: 'in the bar of the comparison', rows: [
+    { keys: ['n', 'p'], does: 'next, previous difference' },
   ] },
 ];
 

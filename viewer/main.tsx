@@ -6,8 +6,7 @@ import { App } from './app.tsx';
 import { load } from './load.ts';
 import './page.css';
 
-const page = document.getElementById('page')!;
-// What stood here is for browsers in which this line is never reached.
-page.textContent = '';
-render(<App />, page);
+// What stands there is for a browser that does not come so far.
+document.getElementById('page')!.textContent = '';
+render(<App />, document.getElementById('page')!);
 void load();

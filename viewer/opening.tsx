@@ -9,11 +9,11 @@ import { failure, loading } from './store.ts';
 export function Opening(): ComponentChildren {
   const { phase, done, of } = loading.value!;
   return (
-    <main class="opening">
+    <header class="opening">
       <h1>iommu-ledger</h1>
       <p role="status">{phase}</p>
       <progress aria-label={phase} {...(of > 0 && { max: of, value: done })} />
-    </main>
+    </header>
   );
 }
 

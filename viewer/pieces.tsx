@@ -17,7 +17,7 @@ import './pieces.css';
 
 /** A severity as a word. */
 export function SeverityMark({ of }: { readonly of: Severity }): ComponentChildren {
-  return <span class={`severity severity-${of}`}>{of}</span>;
+  return <span class={`severity-mark severity-${of}`}>{of}</span>;
 }
 
 /** A link that goes to an event; `lane` is its domain's lane, or -1. */

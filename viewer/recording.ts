@@ -3,6 +3,7 @@
  * Whatever else an event says is decoded from its block when it is asked for. Position p is row p - 1.
  */
 import { EventBatch, HAS, createInterned, type Interned } from '../events/batch.ts';
+import { KIND } from '../events/event-types.ts';
 import { eventObject } from '../events/ndjson.ts';
 import { renderTime } from '../events/time.ts';
 import { decodeBlock } from '../log/block.ts';
@@ -53,8 +54,10 @@ export class PageRecording {
       this.kind[row] = b.kind[i];
       this.domain[row] = b.domain[i];
       this.task[row] = present & HAS.task ? b.task[i] : NIL;
-      this.device[row] = present & HAS.device ? b.device[i] : NIL;
-      this.caller[row] = present & HAS.caller ? b.caller[i] : NIL;
+      // A recording's own event has its format and machine in these columns.
+      const called = b.kind[i] !== KIND.recording_started;
+      this.device[row] = called && present & HAS.device ? b.device[i] : NIL;
+      this.caller[row] = called && present & HAS.caller ? b.caller[i] : NIL;
       this.pid[row] = present & HAS.pid ? b.pid[i] : NIL;
       if (present & HAS.time) {
         this.first ??= { sec: b.sec[i], nsec: b.nsec[i] };

@@ -36,7 +36,10 @@ export function indexRows(recording: PageRecording, lanes: Lanes): RowIndex {
     // Lost events, and another recording that begins, leave no owner known until one is seen again.
     if (kind[row] === KIND.events_lost || (kind[row] === KIND.recording_started && row > 0)) fall = row;
     if (lane !== NIL) index.before[row] = seen[lane] < fall && stateOf[lane] < STATE.freed ? STATE.unknown : stateOf[lane];
-    while (change < changes.length && changes.position[change] <= row + 1) stateOf[changes.lane[change]] = changes.value[change++];
+    for (; change < changes.length && changes.position[change] <= row + 1; change++) {
+      stateOf[changes.lane[change]] = changes.value[change];
+      seen[changes.lane[change]] = row;
+    }
     if (lane === NIL) continue;
     seen[lane] = row;
     index.lane[row] = lane;
