@@ -86,7 +86,12 @@ function run(plot: HTMLElement): () => void {
     const width = Math.floor(plot.clientWidth) - bar.offsetWidth;
     const next = { width: Math.max(0, width - gutterOf(width)), height: Math.max(0, Math.floor(plot.clientHeight) - AXIS), ratio: window.devicePixelRatio };
     const { width: w, height: h, ratio: r } = size.value;
-    if (w !== next.width || h !== next.height || r !== next.ratio) size.value = next;
+    if (w === next.width && h === next.height && r === next.ratio) return;
+    size.value = next;
+    // Before this frame is painted: no blank one in between.
+    cancelAnimationFrame(frame);
+    stale = true;
+    draw();
   };
   const sizes = new ResizeObserver(measure);
   sizes.observe(plot);
