@@ -16,7 +16,6 @@ import {
 /** Buttons: everything that keys and the pointer do. */
 export function Tools(): ComponentChildren {
   const lane = chosenLane.value;
-  const text = markersText();
   return (
     <div class="timeline-tools" role="group" aria-label="Timeline: zoom, lanes, axis, markers">
       <span>
@@ -41,10 +40,15 @@ export function Tools(): ComponentChildren {
         <button type="button" onClick={() => mark(0)} title="marker A at the instant (a)">set A</button>
         <button type="button" onClick={() => mark(1)} title="marker B at the instant (b)">set B</button>
         <button type="button" onClick={clearMarkers} title="(Esc)" disabled={markers.value[0] === null && markers.value[1] === null}>clear</button>
-        {text !== '' && <output class="mono timeline-between">{text}</output>}
       </span>
     </div>
   );
+}
+
+/** Where the markers are. Always one line below the lanes, so that nothing moves when one is set. */
+export function Between(): ComponentChildren {
+  const text = markersText();
+  return <p class="timeline-between">{text === '' ? 'no markers: a and b set them at the instant' : <span class="mono">{text}</span>}</p>;
 }
 
 /** What colours, letters and marks mean. */

@@ -214,26 +214,54 @@ export class Raster {
     }
   }
 
-  private findings({ shown, findings, columns, ratio }: Scene, palette: Palette, { y0, y1, first, last }: Row): void {
+  private findings(scene: Scene, palette: Palette, row: Row): void {
+    const { shown, findings, columns, ratio } = scene;
+    const { y0, y1, first, last } = row;
+    if (last - first > 1) return this.sharedFindings(scene, palette, row);
     const unit = Math.max(1, Math.round(ratio));
     const high = Math.max(y1 - y0, 3 * unit);
     const { from, scale, count } = columns;
+    const lane = shown[first];
+    const end = findings.starts[lane + 1];
+    for (let k = seek(findings.at, findings.starts[lane], end, from); k < end;) {
+      const x = Math.floor((findings.at[k] - from) * scale);
+      if (x >= count) break;
+      const next = seek(findings.at, k + 1, end, from + (x + 3 * unit) / scale);
+      let worst = findings.value[k];
+      for (let i = k; i < next && i < k + 16; i++) worst = Math.min(worst, findings.value[i]);
+      const size = high >= 9 * unit ? 5 * unit : 3 * unit;
+      this.box(x - (size >> 1), y0, size, Math.max(3 * unit, high - unit), palette.bad, palette.back, high >= 9 * unit ? unit : 0);
+      // Warnings and infos are hollow.
+      if (worst >= 2 && high >= 9 * unit) this.box(x - (size >> 1) + unit, y0 + unit, size - 2 * unit, high - 3 * unit, palette.back, palette.back, 0);
+      k = next;
+    }
+  }
+
+  /** The findings of all lanes of a row: one mark where there is any. */
+  private sharedFindings({ shown, findings, columns: { from, scale, count }, ratio }: Scene, { bad }: Palette, { y0, first, last }: Row): void {
+    const { codes } = this;
+    let any = false;
     for (let row = first; row < last; row++) {
       const lane = shown[row];
       const end = findings.starts[lane + 1];
       if (end === findings.starts[lane]) continue;
+      if (!any) codes.fill(0);
+      any = true;
       for (let k = seek(findings.at, findings.starts[lane], end, from); k < end;) {
         const x = Math.floor((findings.at[k] - from) * scale);
         if (x >= count) break;
-        const next = seek(findings.at, k + 1, end, from + (x + 3 * unit) / scale);
-        let worst = findings.value[k];
-        for (let i = k; i < next && i < k + 16; i++) worst = Math.min(worst, findings.value[i]);
-        const size = high >= 9 * unit ? 5 * unit : 3 * unit;
-        this.box(x - (size >> 1), y0, size, Math.max(3 * unit, high - unit), palette.bad, palette.back, high >= 9 * unit ? unit : 0);
-        // Warnings and infos are hollow.
-        if (worst >= 2 && high >= 9 * unit) this.box(x - (size >> 1) + unit, y0 + unit, size - 2 * unit, high - 3 * unit, palette.back, palette.back, 0);
-        k = next;
+        codes[x] = 1;
+        k = seek(findings.at, k + 1, end, from + (x + 1) / scale);
       }
+    }
+    if (!any) return;
+    const unit = Math.max(1, Math.round(ratio));
+    for (let x = 0; x < count; x++) {
+      if (codes[x] === 0) continue;
+      let end = x + 1;
+      while (end < count && codes[end] === 1) end++;
+      this.box(x - unit, y0 - unit, end - x + 2 * unit, 3 * unit, bad, bad, 0);
+      x = end;
     }
   }
 
