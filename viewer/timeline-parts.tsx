@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { STATES } from '../machines/states.ts';
-import { designId, markers, otherId, position, range } from './store.ts';
+import { designId, history, markers, otherId, position, range } from './store.ts';
 import { choose, clearMarkers, mark, resize, showAll, showLane, visit, zoom } from './timeline-actions.ts';
 import { gutterOf, laneUnder } from './timeline-draw.ts';
 import { changesOf, laneFacts, markersText, under } from './timeline-facts.ts';
@@ -54,6 +54,7 @@ export function Between(): ComponentChildren {
 /** What colours, letters and marks mean. */
 export function Legend(): ComponentChildren {
   const { lane, count } = layout.value;
+  const { list, count: found } = history.value.last.findings;
   return (
     <>
       <ul class="timeline-legend" aria-label="legend">
@@ -69,7 +70,8 @@ export function Legend(): ComponentChildren {
       </ul>
       <p class="timeline-note">
         {count === tracks.value.lanes.length ? `${count} domains` : `${count} of ${tracks.value.lanes.length} domains`}, one lane each.
-        {lane * size.value.ratio < 1 && ` ${(1 / (lane * size.value.ratio)).toFixed(1)} lanes share a row of pixels, which shows the state of most of them; findings are all drawn.`}
+        {lane * size.value.ratio < 1 && ` ${(1 / (lane * size.value.ratio)).toFixed(1)} lanes share a row of pixels, which shows the state of most of them; no finding is left out.`}
+        {found > list.length && ` Of ${found} findings the first ${list.length} are drawn.`}
         {backward.value > 0 && clock.value !== null && ` Times go back at ${backward.value} events: those are drawn where time had come to; “by event” shows their order.`}
       </p>
     </>
