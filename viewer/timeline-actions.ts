@@ -93,18 +93,21 @@ function moveLane(by: number): void {
   choose(all[Math.max(0, Math.min(all.length - 1, to))]);
 }
 
-/** Goes to the next event of the chosen lane in a direction. */
-function moveEvent(direction: 1 | -1): void {
+/** Goes to the next event of the chosen lane in a direction; returns whether there is one. */
+function moveEvent(direction: 1 | -1): boolean {
   const to = nextEvent(tracks.value, recording.value, chosenLane.value, position.value, direction);
   if (to > 0) visit(to);
+  return to > 0;
 }
 
-/** Goes to the next change of state of the chosen lane in a direction. */
-function moveChange(direction: 1 | -1): void {
+/** Goes to the next change of state of the chosen lane in a direction; returns whether there is one. */
+function moveChange(direction: 1 | -1): boolean {
   const { changes } = tracks.value;
   const lane = chosenLane.value;
   const k = direction > 0 ? after(changes, lane, position.value) : after(changes, lane, position.value - 1) - 1;
-  if (k >= changes.starts[lane] && k < changes.starts[lane + 1]) visit(changes.position[k]);
+  const there = k >= changes.starts[lane] && k < changes.starts[lane + 1];
+  if (there) visit(changes.position[k]);
+  return there;
 }
 
 /** Goes to the first or the last event of the chosen lane, or shows that end of the recording. */
@@ -113,7 +116,7 @@ function moveEnd(direction: 1 | -1): void {
   const { begin, end } = axis.value;
   const span = view.value[1] - view.value[0];
   if (lane < 0) setView(direction < 0 ? [begin, begin + span] : [end - span, end]);
-  else visit(direction < 0 ? tracks.value.lanes[lane].first : nextEvent(tracks.value, recording.value, lane, laneEnd(tracks.value, lane, length.value), -1));
+  else visit(direction < 0 ? tracks.value.lanes[lane].first : nextEvent(tracks.value, recording.value, lane, laneEnd(tracks.value, lane, length.value), -1) || tracks.value.lanes[lane].first);
 }
 
 /** A key with what is held down. */
@@ -128,10 +131,10 @@ export interface Key {
 /** Does what a key stands for; returns whether it stands for anything. */
 export function press({ key, shiftKey, ctrlKey, altKey, metaKey }: Key): boolean {
   if (altKey || metaKey || (ctrlKey && !/^Arrow(?:Left|Right)$/.test(key))) return false;
+  let none = '';
   const sideways = (direction: 1 | -1) => (): void => {
-    if (ctrlKey || chosenLane.value < 0) pan(direction * 0.15);
-    else if (shiftKey) moveChange(direction);
-    else moveEvent(direction);
+    if (ctrlKey || chosenLane.value < 0) return pan(direction * 0.15);
+    if (!(shiftKey ? moveChange(direction) : moveEvent(direction))) none = `no ${direction > 0 ? 'later' : 'earlier'} ${shiftKey ? 'change of state' : 'event'} of this lane; `;
   };
   const page = (): number => Math.max(1, Math.floor(layout.value.height / layout.value.lane) - 1);
   const actions: Readonly<Record<string, () => void>> = {
@@ -147,6 +150,6 @@ export function press({ key, shiftKey, ctrlKey, altKey, metaKey }: Key): boolean
   if (!action) return false;
   batch(action);
   if (/^[ab]$/.test(key)) said.value = markersText();
-  else if (chosenLane.value >= 0 && /^(?:Arrow|Home|End|Page)/.test(key)) said.value = laneFacts(chosenLane.value, position.value);
+  else if (chosenLane.value >= 0 && /^(?:Arrow|Home|End|Page)/.test(key)) said.value = none + laneFacts(chosenLane.value, position.value);
   return true;
 }

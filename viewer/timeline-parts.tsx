@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { STATES } from '../machines/states.ts';
-import { designId, markers, otherId, position, range } from './store.ts';
+import { designId, history, markers, otherId, position, range } from './store.ts';
 import { choose, clearMarkers, mark, resize, showAll, showLane, visit, zoom } from './timeline-actions.ts';
 import { gutterOf, laneUnder } from './timeline-draw.ts';
 import { changesOf, laneFacts, markersText, under } from './timeline-facts.ts';
@@ -16,7 +16,6 @@ import {
 /** Buttons: everything that keys and the pointer do. */
 export function Tools(): ComponentChildren {
   const lane = chosenLane.value;
-  const text = markersText();
   return (
     <div class="timeline-tools" role="group" aria-label="Timeline: zoom, lanes, axis, markers">
       <span>
@@ -41,15 +40,21 @@ export function Tools(): ComponentChildren {
         <button type="button" onClick={() => mark(0)} title="marker A at the instant (a)">set A</button>
         <button type="button" onClick={() => mark(1)} title="marker B at the instant (b)">set B</button>
         <button type="button" onClick={clearMarkers} title="(Esc)" disabled={markers.value[0] === null && markers.value[1] === null}>clear</button>
-        {text !== '' && <output class="mono timeline-between">{text}</output>}
       </span>
     </div>
   );
 }
 
+/** Where the markers are. Always one line below the lanes, so that nothing moves when one is set. */
+export function Between(): ComponentChildren {
+  const text = markersText();
+  return <p class="timeline-between">{text === '' ? 'no markers: a and b set them at the instant' : <span class="mono">{text}</span>}</p>;
+}
+
 /** What colours, letters and marks mean. */
 export function Legend(): ComponentChildren {
   const { lane, count } = layout.value;
+  const { list, count: found } = history.value.last.findings;
   return (
     <>
       <ul class="timeline-legend" aria-label="legend">
@@ -65,7 +70,8 @@ export function Legend(): ComponentChildren {
       </ul>
       <p class="timeline-note">
         {count === tracks.value.lanes.length ? `${count} domains` : `${count} of ${tracks.value.lanes.length} domains`}, one lane each.
-        {lane * size.value.ratio < 1 && ` ${(1 / (lane * size.value.ratio)).toFixed(1)} lanes share a row of pixels, which shows the state of most of them; findings are all drawn.`}
+        {lane * size.value.ratio < 1 && ` ${(1 / (lane * size.value.ratio)).toFixed(1)} lanes share a row of pixels, which shows the state of most of them; no finding is left out.`}
+        {found > list.length && ` Of ${found} findings the first ${list.length} are drawn.`}
         {backward.value > 0 && clock.value !== null && ` Times go back at ${backward.value} events: those are drawn where time had come to; “by event” shows their order.`}
       </p>
     </>

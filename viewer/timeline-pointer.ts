@@ -86,7 +86,11 @@ export function listen(element: HTMLElement): () => void {
     const d = drag;
     fingers.delete(e.pointerId);
     drag = null;
-    if (fingers.size === 1) return begin([...fingers.values()][0], -1);
+    if (fingers.size === 1) {
+      begin([...fingers.values()][0], -1);
+      drag!.moved = true; // the finger that is left clicks nothing
+      return;
+    }
     element.style.cursor = '';
     if (d === null || d.moved || d.marker >= 0 || e.type === 'pointercancel') return;
     click(at);
@@ -158,7 +162,8 @@ function markerAtPlace({ x, y }: { x: number; y: number }, grip: number): 0 | 1 
 
 /** Value of the axis at a place: that of the lane's event next to it, if there is one so near that it is meant. */
 function snapped({ x, y }: { x: number; y: number }): number {
-  const value = valueAt(Math.max(0, Math.min(size.value.width, x)));
+  // A hand is not finer than a nanosecond.
+  const value = Math.round(valueAt(Math.max(0, Math.min(size.value.width, x))) * 1e9) / 1e9;
   const lane = y < 0 ? -1 : laneUnder(y);
   if (lane < 0) return value;
   const event = nearestEvent(lane, value, valueAt(SNAP) - valueAt(0), valueOf);

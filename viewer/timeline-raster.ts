@@ -5,7 +5,7 @@
  */
 import { STATE } from '../machines/states.ts';
 import { MARK } from './lanes.ts';
-import { Crowd, NOTHING, Runs, laneCodes, laneRuns, seek, type Columns, type Placed } from './timeline-runs.ts';
+import { Crowd, NOTHING, Runs, laneCodes, laneRuns, seek, spread, type Columns, type Placed } from './timeline-runs.ts';
 import type { Row } from './timeline-layout.ts';
 
 /** Colours as they stand in the picture's memory (ABGR in a little-endian word). */
@@ -61,6 +61,7 @@ export class Raster {
   letters: Letter[] = [];
   private readonly runs: Runs;
   private readonly crowd: Crowd;
+  private readonly most: Runs;
   private readonly codes: Uint8Array;
   private readonly otherCodes: Uint8Array;
   private readonly empty: Uint32Array;
@@ -72,6 +73,7 @@ export class Raster {
     this.pixels = pixels;
     this.runs = new Runs(width);
     this.crowd = new Crowd(width);
+    this.most = new Runs(width);
     this.codes = new Uint8Array(width);
     this.otherCodes = new Uint8Array(width);
     this.empty = new Uint32Array(width);
@@ -126,26 +128,41 @@ export class Raster {
     return false;
   }
 
-  private lanes({ shown, changes, columns, sample, other, ratio }: Scene, palette: Palette, { y0, y1, first, last }: Row): void {
-    const { codes, otherCodes, runs, crowd } = this;
+  private lanes({ shown, changes, columns, sample, other }: Scene, palette: Palette, { y0, first, last }: Row): void {
+    const { codes, otherCodes, runs, crowd, most } = this;
     const step = Math.max(1, (last - first) / sample);
     for (let k = first; k < last; k += step) {
       laneRuns(changes, shown[Math.floor(k)], columns, runs);
       crowd.add(runs);
     }
-    crowd.settle(codes);
-    if (other !== null) {
-      for (let k = first; k < last; k += step) {
-        const lane = other.lane[shown[Math.floor(k)]];
-        if (lane < 0) continue;
-        laneRuns(other.changes, lane, columns, runs);
-        crowd.add(runs);
-      }
-      crowd.settle(otherCodes);
-      // Where most lanes differ, both colours stand side by side.
-      for (let x = 0; x < codes.length; x++) if (((x + y0) & 2) !== 0) codes[x] = otherCodes[x];
+    crowd.settle(most);
+    if (other === null) return this.mostOf(y0, palette);
+    spread(most, codes);
+    for (let k = first; k < last; k += step) {
+      const lane = other.lane[shown[Math.floor(k)]];
+      if (lane < 0) continue;
+      laneRuns(other.changes, lane, columns, runs);
+      crowd.add(runs);
     }
-    this.bar(codes, y0, y1, palette, ratio);
+    crowd.settle(most);
+    spread(most, otherCodes);
+    // Where most lanes differ, both colours stand side by side.
+    for (let x = 0; x < codes.length; x++) if (((x + y0) & 2) !== 0) codes[x] = otherCodes[x];
+    this.bar(codes, y0, y0 + 1, palette, 1);
+  }
+
+  /** A row of pixels from runs; the picture has its background already. */
+  private mostOf(y: number, { states }: Palette): void {
+    const { pixels, width, most: { x, code, length } } = this;
+    if (y < 0 || y >= this.height) return;
+    const at = y * width;
+    for (let k = 0; k < length; k++) {
+      if (code[k] === NOTHING) continue;
+      const colour = states[code[k]];
+      const end = at + x[k + 1];
+      if (x[k + 1] - x[k] > 24) pixels.fill(colour, at + x[k], end);
+      else for (let p = at + x[k]; p < end; p++) pixels[p] = colour;
+    }
   }
 
   /** A bar: an unowned domain is thin, an unknown one broken, an owned one full; low bars are full. */
@@ -214,26 +231,54 @@ export class Raster {
     }
   }
 
-  private findings({ shown, findings, columns, ratio }: Scene, palette: Palette, { y0, y1, first, last }: Row): void {
+  private findings(scene: Scene, palette: Palette, row: Row): void {
+    const { shown, findings, columns, ratio } = scene;
+    const { y0, y1, first, last } = row;
+    if (last - first > 1) return this.sharedFindings(scene, palette, row);
     const unit = Math.max(1, Math.round(ratio));
     const high = Math.max(y1 - y0, 3 * unit);
     const { from, scale, count } = columns;
+    const lane = shown[first];
+    const end = findings.starts[lane + 1];
+    for (let k = seek(findings.at, findings.starts[lane], end, from); k < end;) {
+      const x = Math.floor((findings.at[k] - from) * scale);
+      if (x >= count) break;
+      const next = seek(findings.at, k + 1, end, from + (x + 3 * unit) / scale);
+      let worst = findings.value[k];
+      for (let i = k; i < next && i < k + 16; i++) worst = Math.min(worst, findings.value[i]);
+      const size = high >= 9 * unit ? 5 * unit : 3 * unit;
+      this.box(x - (size >> 1), y0, size, Math.max(3 * unit, high - unit), palette.bad, palette.back, high >= 9 * unit ? unit : 0);
+      // Warnings and infos are hollow.
+      if (worst >= 2 && high >= 9 * unit) this.box(x - (size >> 1) + unit, y0 + unit, size - 2 * unit, high - 3 * unit, palette.back, palette.back, 0);
+      k = next;
+    }
+  }
+
+  /** The findings of all lanes of a row: one mark where there is any. */
+  private sharedFindings({ shown, findings, columns: { from, scale, count }, ratio }: Scene, { bad }: Palette, { y0, first, last }: Row): void {
+    const { codes } = this;
+    let any = false;
     for (let row = first; row < last; row++) {
       const lane = shown[row];
       const end = findings.starts[lane + 1];
       if (end === findings.starts[lane]) continue;
+      if (!any) codes.fill(0);
+      any = true;
       for (let k = seek(findings.at, findings.starts[lane], end, from); k < end;) {
         const x = Math.floor((findings.at[k] - from) * scale);
         if (x >= count) break;
-        const next = seek(findings.at, k + 1, end, from + (x + 3 * unit) / scale);
-        let worst = findings.value[k];
-        for (let i = k; i < next && i < k + 16; i++) worst = Math.min(worst, findings.value[i]);
-        const size = high >= 9 * unit ? 5 * unit : 3 * unit;
-        this.box(x - (size >> 1), y0, size, Math.max(3 * unit, high - unit), palette.bad, palette.back, high >= 9 * unit ? unit : 0);
-        // Warnings and infos are hollow.
-        if (worst >= 2 && high >= 9 * unit) this.box(x - (size >> 1) + unit, y0 + unit, size - 2 * unit, high - 3 * unit, palette.back, palette.back, 0);
-        k = next;
+        codes[x] = 1;
+        k = seek(findings.at, k + 1, end, from + (x + 1) / scale);
       }
+    }
+    if (!any) return;
+    const unit = Math.max(1, Math.round(ratio));
+    for (let x = 0; x < count; x++) {
+      if (codes[x] === 0) continue;
+      let end = x + 1;
+      while (end < count && codes[end] === 1) end++;
+      this.box(x - unit, y0 - unit, end - x + 2 * unit, 3 * unit, bad, bad, 0);
+      x = end;
     }
   }
 

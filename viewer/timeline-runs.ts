@@ -130,56 +130,69 @@ function among(value: Uint8Array, k: number, end: number, state: number): boolea
 /** Writes what each column shows of a lane, a state code or NOTHING. */
 export function laneCodes(points: Placed, lane: number, columns: Columns, runs: Runs, codes: Uint8Array): void {
   laneRuns(points, lane, columns, runs);
-  for (let k = 0; k < runs.length; k++) codes.fill(runs.code[k], runs.x[k], runs.x[k + 1]);
+  spread(runs, codes);
 }
 
 /** Counts the lanes of a row by state and column, to show what most of them are. */
 export class Crowd {
   private readonly columns: number;
-  private readonly change: Int32Array[];
+  /** By column, then by state. */
+  private readonly change: Int32Array;
+  /** Columns in which a run begins or ends; the same four by four, to pass over the others. */
   private readonly touched: Uint8Array;
+  private readonly words: Uint32Array;
   private readonly now = new Int32Array(STATES.length);
 
   constructor(columns: number) {
     this.columns = columns;
-    this.change = STATES.map(() => new Int32Array(columns + 1));
-    this.touched = new Uint8Array(columns + 1);
+    this.change = new Int32Array((columns + 1) * STATES.length);
+    this.words = new Uint32Array((columns >> 2) + 1);
+    this.touched = new Uint8Array(this.words.buffer);
   }
 
   /** Adds the runs of a lane. */
   add({ x, code, length }: Runs): void {
+    const { change, touched } = this;
+    const states = STATES.length;
     for (let k = 0; k < length; k++) {
       if (code[k] === NOTHING) continue;
-      const change = this.change[code[k]];
-      change[x[k]]++;
-      change[x[k + 1]]--;
-      this.touched[x[k]] = 1;
-      this.touched[x[k + 1]] = 1;
+      change[x[k] * states + code[k]]++;
+      change[x[k + 1] * states + code[k]]--;
+      touched[x[k]] = 1;
+      touched[x[k + 1]] = 1;
     }
   }
 
-  /** Writes the state of most lanes in each column, NOTHING where none is alive; forgets the lanes. */
-  settle(codes: Uint8Array): void {
-    const { change, touched, now, columns } = this;
+  /** Writes runs of the state of most lanes, NOTHING where none is alive; forgets the lanes. */
+  settle(runs: Runs): void {
+    const { change, touched, words, now, columns } = this;
+    const states = now.length;
     now.fill(0);
-    let most = NOTHING;
-    let begin = 0;
-    for (let x = 0; x <= columns; x++) {
-      if (touched[x] === 0) continue;
-      touched[x] = 0;
-      if (x > begin) codes.fill(most, begin, x);
-      begin = x;
-      let best = 0;
-      most = NOTHING;
-      for (let s = 0; s < now.length; s++) {
-        now[s] += change[s][x];
-        change[s][x] = 0;
-        if (now[s] > best) {
-          best = now[s];
-          most = s;
+    runs.length = 0;
+    runs.add(0, NOTHING);
+    for (let word = 0; word < words.length; word++) {
+      if (words[word] === 0) continue;
+      for (let x = word * 4; x < word * 4 + 4; x++) {
+        if (touched[x] === 0) continue;
+        let best = 0;
+        let most = NOTHING;
+        for (let s = 0, at = x * states; s < states; s++, at++) {
+          const count = (now[s] += change[at]);
+          change[at] = 0;
+          if (count > best) {
+            best = count;
+            most = s;
+          }
         }
+        if (x < columns) runs.add(x, most);
       }
+      words[word] = 0;
     }
-    if (begin < columns) codes.fill(most, begin, columns);
+    runs.x[runs.length] = columns;
   }
+}
+
+/** Writes runs as codes of columns. */
+export function spread({ x, code, length }: Runs, codes: Uint8Array): void {
+  for (let k = 0; k < length; k++) codes.fill(code[k], x[k], x[k + 1]);
 }

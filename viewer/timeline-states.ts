@@ -1,10 +1,10 @@
 /**
- * How states are told apart without colour: a letter in the bar, in the order of the state codes.
+ * How states are told apart without colour: a letter in the bar, in the order of the state codes. Once freed, no bar.
  */
 import { STATES } from '../machines/states.ts';
 
 /** Letter of each state, by code. */
-export const LETTERS = ['?', '-', 'D', 'M', 'I', 'H', 'S', 'x'] as const;
+export const LETTERS = ['?', '-', 'D', 'M', 'I', 'H', 'S', ''] as const;
 
 /** What the legend says of each state, by code: its name and whose it is. */
 export const MEANINGS: readonly string[] = STATES.map((name, code) => [

@@ -10,15 +10,13 @@ import { press, said } from './timeline-actions.ts';
 import { AXIS, LanesCanvas, dependencies, drawAbove, gutterOf, readColours, type Colours } from './timeline-draw.ts';
 import { COMFORTABLE } from './timeline-layout.ts';
 import { listen } from './timeline-pointer.ts';
-import { Facts, Help, Legend, Tip, Tools } from './timeline-parts.tsx';
+import { Between, Facts, Help, Legend, Tip, Tools } from './timeline-parts.tsx';
 import { chosenLane, layout, now, pointer, scrolled, shown, size, view } from './timeline-view.ts';
 import './timeline.css';
 
 /** What a frame may cost before lanes that share a row are sampled while something moves, and when it is drawn in full then. Units: milliseconds. */
 const FRAME = 12;
 const REST = 150;
-/** Lanes of a shared row that are looked at then. */
-const SAMPLE = 8;
 
 /** The timeline, with its buttons, its legend and its facts. */
 export function Timeline(): ComponentChildren {
@@ -37,6 +35,7 @@ export function Timeline(): ComponentChildren {
         <Tip />
       </div>
       <p class="timeline-said" role="status">{said.value}</p>
+      <Between />
       <Legend />
       <Facts />
       <Help />
@@ -62,7 +61,9 @@ function run(plot: HTMLElement): () => void {
     const begin = performance.now();
     if (stale) {
       const hurry = whole > FRAME && begin - drawn < REST;
-      lanes.draw(below, colours, hurry ? SAMPLE : Infinity);
+      // Lanes of a shared row that there is time for.
+      const few = Math.max(1, Math.floor((FRAME / 2 / whole) / (layout.value.lane * size.value.ratio)));
+      lanes.draw(below, colours, hurry ? few : Infinity);
       if (!hurry) whole = performance.now() - begin;
       drawn = begin;
       clearTimeout(rest);
@@ -86,7 +87,12 @@ function run(plot: HTMLElement): () => void {
     const width = Math.floor(plot.clientWidth) - bar.offsetWidth;
     const next = { width: Math.max(0, width - gutterOf(width)), height: Math.max(0, Math.floor(plot.clientHeight) - AXIS), ratio: window.devicePixelRatio };
     const { width: w, height: h, ratio: r } = size.value;
-    if (w !== next.width || h !== next.height || r !== next.ratio) size.value = next;
+    if (w === next.width && h === next.height && r === next.ratio) return;
+    size.value = next;
+    // Before this frame is painted: no blank one in between.
+    cancelAnimationFrame(frame);
+    stale = true;
+    draw();
   };
   const sizes = new ResizeObserver(measure);
   sizes.observe(plot);

@@ -4,7 +4,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { STATE } from '../../machines/states.ts';
-import { Crowd, NOTHING, Runs, laneCodes, laneRuns, seek, type Placed } from '../../viewer/timeline-runs.ts';
+import { Crowd, NOTHING, Runs, laneCodes, laneRuns, seek, spread, type Placed } from '../../viewer/timeline-runs.ts';
 
 const COLUMNS = 40;
 const lane = (changes: readonly (readonly [number, number])[]): Placed => ({
@@ -73,11 +73,13 @@ test.prop([fc.array(changes, { minLength: 1, maxLength: 9 })])('a crowd shows th
     codesOf(lane(each), 0, 1).forEach((code, x) => code !== NOTHING && votes[x].set(code, (votes[x].get(code) ?? 0) + 1));
   }
   const codes = new Uint8Array(COLUMNS);
-  crowd.settle(codes);
+  crowd.settle(runs);
+  spread(runs, codes);
   for (let x = 0; x < COLUMNS; x++) {
     const most = Math.max(0, ...votes[x].values());
     expect(codes[x] === NOTHING ? 0 : votes[x].get(codes[x])).toBe(most);
   }
-  crowd.settle(codes);
+  crowd.settle(runs);
+  spread(runs, codes);
   expect([...codes].every((code) => code === NOTHING)).toBe(true); // it forgets
 });
