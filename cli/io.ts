@@ -103,12 +103,15 @@ export class Output {
     const bytes = Buffer.from(this.parts.join(''), 'utf8');
     this.parts = [];
     this.size = 0;
+    let patience = 0.1;
     for (let at = 0; at < bytes.length; ) {
       try {
         at += writeSync(this.fd, bytes, at);
+        patience = 0.1;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+        // A full pipe: who reads it may be as fast as we are, or a person.
+        if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, (patience = Math.min(patience * 2, 5)));
         else if (code === 'EPIPE') process.exit(EXIT.clean);
         else throw new OutputError(`cannot write ${this.name}: ${writeReason(error)}`);
       }

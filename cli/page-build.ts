@@ -46,10 +46,19 @@ export async function builtPage(): Promise<BuiltPage> {
 /** Makes what is the same in every page. */
 export async function buildPage(): Promise<BuiltPage> {
   const { build } = await import('vite');
+  // Vite asks the environment, and its page for developers names the paths of this machine.
+  const environment = process.env['NODE_ENV'];
+  process.env['NODE_ENV'] = 'production';
   const results = await build({
-    root: join(ROOT, 'viewer'), configFile: false, logLevel: 'error', publicDir: false,
+    root: join(ROOT, 'viewer'), configFile: false, mode: 'production', logLevel: 'error', publicDir: false, envDir: false,
     define: { 'process.env.NODE_ENV': '"production"' },
-    build: { write: false, target: 'es2024', cssCodeSplit: false, lib: { entry: 'main.tsx', formats: ['iife'], name: 'page', fileName: () => 'page.js' } },
+    build: {
+      write: false, target: 'es2024', cssTarget: ['chrome123', 'firefox120', 'safari17.5'], cssCodeSplit: false,
+      lib: { entry: 'main.tsx', formats: ['iife'], name: 'page', fileName: () => 'page.js' },
+    },
+  }).finally(() => {
+    if (environment === undefined) delete process.env['NODE_ENV'];
+    else process.env['NODE_ENV'] = environment;
   });
   const outputs = (Array.isArray(results) ? results : [results]).flatMap((r) => ('output' in r ? r.output : []));
   const script = outputs.find((o) => o.type === 'chunk');

@@ -3,7 +3,7 @@
  */
 import { fstatSync, read as readAsync, readSync } from 'node:fs';
 import { Readable, pipeline } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as soon, setTimeout as sleep } from 'node:timers/promises';
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { UnreadableError } from '../events/problem.ts';
 
@@ -42,7 +42,7 @@ export function followedRead(fd: number, name: string, stopped: () => boolean): 
 /** Returns a read of a pipe, a terminal or a file of tracefs, which may keep it waiting. Errors: UnreadableError. */
 export function pipeRead(fd: number, name: string): RawRead {
   return async (into, at, length) => {
-    for (;;) {
+    for (let wait = 0; ; wait = Math.min(wait + 1, 10)) {
       try {
         return await new Promise<number>((resolve, reject) => {
           readAsync(fd, into, at, length, null, (error, n) => (error ? reject(error) : resolve(n)));
@@ -51,7 +51,9 @@ export function pipeRead(fd: number, name: string): RawRead {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EOF') return 0;
         if (code !== 'EAGAIN') throw unreadable(name, error);
-        await sleep(10);
+        // Who fills the pipe may be about to, or at rest.
+        if (wait === 0) await soon();
+        else await sleep(wait);
       }
     }
   };

@@ -3,6 +3,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -32,6 +33,15 @@ describe('the page', () => {
     const first = readFileSync(report([STEAL]));
     const second = readFileSync(report([STEAL], { env: { TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', TMPDIR: directory, HOME: directory } }));
     expect(second.equals(first)).toBe(true);
+  });
+
+  test('names no place of the machine that it was made on, but its source', () => {
+    const html = readFileSync(report(['-'], { stdin: readFileSync(STEAL) }), 'utf8');
+    expect(html).not.toContain(join(import.meta.dirname, '../..'));
+    expect(html).not.toContain(hostname());
+    expect(html).not.toMatch(/jsxDEV|sourceMappingURL/);
+    // Nothing in it is asked for from elsewhere.
+    expect(html.replaceAll(/http:\/\/www\.w3\.org\/[\w/.]+/g, '')).not.toMatch(/\b(?:src|href)\s*=\s*["']?(?:https?:|\/\/)/);
   });
 
   test('holds every event, from whatever they were read', () => {
