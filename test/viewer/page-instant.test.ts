@@ -9,7 +9,8 @@ import { describe, expect, test } from 'vitest';
 import { addReplayCommand } from '../../cli/replay.ts';
 import type { DomainView } from '../../projections/domain-view.ts';
 import { recording } from '../cli/run.ts';
-import { useChromium, type OpenPage } from './chromium.ts';
+import { useChromium } from './chromium.ts';
+import type { OpenPage } from './open-page.ts';
 import { headerOf, useReports } from './reports.ts';
 
 const open = useChromium();

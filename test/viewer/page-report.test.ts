@@ -38,7 +38,8 @@ describe('the page', () => {
   test('names no place of the machine that it was made on, but its source', () => {
     const html = readFileSync(report(['-'], { stdin: readFileSync(STEAL) }), 'utf8');
     expect(html).not.toContain(join(import.meta.dirname, '../..'));
-    expect(html).not.toContain(hostname());
+    // A short name, as `vm`, stands in any base64.
+    if (hostname().length > 5) expect(html).not.toContain(hostname());
     expect(html).not.toMatch(/jsxDEV|sourceMappingURL/);
     // Nothing in it is asked for from elsewhere.
     expect(html.replaceAll(/http:\/\/www\.w3\.org\/[\w/.]+/g, '')).not.toMatch(/\b(?:src|href)\s*=\s*["']?(?:https?:|\/\/)/);
