@@ -7,6 +7,7 @@ import type { Finding } from '../projections/finding.ts';
 import type { Gap } from '../projections/gaps.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 import { errnoText } from '../machines/states.ts';
+import { assumptionsOf } from './assumptions.ts';
 import { fold, headField, plural, recordingText, severitiesText, severityText, taskText } from './text.ts';
 
 /** Findings shown one by one; the rest is counted. */
@@ -37,6 +38,7 @@ export function auditText(s: ReadSummary, audit: Audit, why: string, shown = fal
   if (audit.own && checked.errno + checked.words + checked.iovas + checked.addresses === 0) {
     field('', 'nothing could be compared: no finding means nothing here');
   }
+  for (const text of assumptionsOf(audit)) field('assumed', text);
   out.push('');
   const list = shown ? [] : findings.sorted();
   for (const f of list.slice(0, SHOWN)) out.push(findingText(f), '');
