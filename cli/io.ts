@@ -37,10 +37,18 @@ export function withCommonOptions(command: Command, formats: readonly string[]):
     .option('--quiet', 'print nothing but the result and errors')
     .option('--no-color', 'no colour')
     .hook('preAction', (_, action) => {
-      const { format, design } = action.opts() as { format: string; design?: string };
+      const { format, design, output } = action.opts() as { format: string; design?: string; output?: string };
+      for (const source of (action.processedArgs as unknown[]).flat()) if (typeof source === 'string') refuseSame(source, output);
       if (!formats.includes(format)) throw new UsageError(`--format ${format}: ${action.name()} prints ${formats.join(', ')}`);
       if (design !== undefined && !findDesign(design)) throw new UsageError(`--design ${design}: not one of ${DESIGNS.map(({ id }) => id).join(', ')}`);
     });
+}
+
+/** Errors: UsageError where a result would be written over what it is made of. */
+function refuseSame(source: string, output: string | undefined): void {
+  if (output === undefined) return;
+  const [from, to] = [source, output].map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (from?.isFile() && to?.isFile() && from.dev === to.dev && from.ino === to.ino) throw new UsageError(`-o ${output}: is the source itself`);
 }
 
 /**

@@ -128,7 +128,7 @@ export const guards: Readonly<Record<Guard, (c: DomainContext, e: MachineEvent) 
   isIommufdBackend: (_, e) => e.own && e.map === MAP.iommufd,
   iovaIsReused: (c, e) => !refused(e) && e.paddr !== undefined && c.pages.some((p) => overlaps(p, e.iova!, e.size!) && p.phys !== e.paddr),
   iovaIsMapped: (c, e) => c.pages.some((p) => overlaps(p, e.iova!, e.size!)),
-  doorbellIsMapped: (c, e) => e.paddr !== undefined && c.pages.some((p) => p.backend === e.map && p.phys === e.paddr && p.iova !== e.iova),
+  doorbellIsMapped: (c, e) => e.paddr !== undefined && c.pages.some((p) => p.phys === e.paddr && p.iova !== e.iova),
   iovaIsAbove58Bits: (_, e) => e.iova! >> 58n !== 0n,
   isOutsideWindow: (c, e) => {
     if (e.map === MAP.dma && c.cookie !== 'msi') return false;

@@ -267,7 +267,7 @@ const tests: Readonly<Partial<Record<Guard, Test>>> = {
     const { pages } = r;
     for (let p = r.pageHead[d]; p !== NONE; p = pages.next[p]) {
       if (
-        pages.backend[p] === r.map && pages.physLo[p] === b.bLo[i] && pages.physHi[p] === b.bHi[i] &&
+        pages.physLo[p] === b.bLo[i] && pages.physHi[p] === b.bHi[i] &&
         (pages.iovaLo[p] !== b.aLo[i] || pages.iovaHi[p] !== b.aHi[i])
       ) return true;
     }

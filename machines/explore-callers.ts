@@ -75,7 +75,7 @@ export class World {
 
   /** Next IOVA of an MSI cookie, or NONE. */
   get msiNext(): number {
-    return this.cookie === COOKIE.msi && (this.rows.flags[this.d] & FLAG.msiNextKnown) !== 0 ? this.rows.msiNextLo[this.d] : NONE;
+    return this.cookie === COOKIE.msi && (this.rows.flags[this.d] & FLAG.msiNextKnown) !== 0 ? this.rows.msiNextHi[this.d] * 2 ** 32 + this.rows.msiNextLo[this.d] : NONE;
   }
 
   /** Whether the page list of a back end has the doorbell. */
@@ -86,7 +86,7 @@ export class World {
   /** Whether something is mapped at an IOVA of the window. */
   taken(iova: number): boolean {
     const { rows } = this;
-    for (let p = rows.pageHead[this.d]; p !== NONE; p = rows.pages.next[p]) if (rows.pages.overlaps(p, iova, 0, PAGE_SIZE, 0)) return true;
+    for (let p = rows.pageHead[this.d]; p !== NONE; p = rows.pages.next[p]) if (rows.pages.overlaps(p, iova % 2 ** 32, Math.floor(iova / 2 ** 32), PAGE_SIZE, 0)) return true;
     return this.mappedInWindow && iova === MSI_IOVA_BASE;
   }
 
@@ -111,11 +111,14 @@ export class World {
   }
 }
 
-const hex = (value: number): string => `0x${value.toString(16)}`;
+/** A base that no descriptor can hold: 2^58. */
+const FAR = 2 ** 58;
+
+const hex = (value: number): string => `0x${BigInt(value).toString(16)}`;
 
 /** Returns the steps of a design's callers. Order: normal life first, so that of two shortest paths the plainer one is found. */
 export function stepsOf(design: Design): readonly Step[] {
-  return [...births(design), ...owners(design), ...groups(), ...msis(design), ...ends(design), ...strangers(design), ...afterwards()];
+  return [...births(design), ...owners(design), ...groups(design), ...msis(design), ...ends(design), ...strangers(design), ...afterwards()];
 }
 
 function births(design: Design): Step[] {
@@ -148,6 +151,7 @@ function owners(design: Design): Step[] {
     { by: 'vfio', event: getMsi(MSI_IOVA_BASE), when: vfio },
     { by: 'vfio', event: getMsi(0), when: vfio },
     { by: 'vfio', event: getMsi(MSI_IOVA_BASE + 0x800), when: vfio },
+    { by: 'vfio', event: getMsi(FAR), when: vfio },
     { by: 'vfio', event: getMsi(MSI_IOVA_BASE, ENOMEM), when: vfio },
     { by: 'vfio', event: getMsi(MSI_IOVA_BASE, ENODEV), when: vfio },
     ...(design.replaceCarriesMsiPages ? [] : [{ by: 'iommufd', event: { ...getMsi(MSI_IOVA_BASE), caller: 'iommufd_group_setup_msi' }, when: (w: World) => w.alive && w.idle && w.made === MADE.iommufd && w.type === TYPE.UNMANAGED && w.cookie === COOKIE.none }]),
@@ -156,15 +160,21 @@ function owners(design: Design): Step[] {
     { by: 'vfio', event: userMap(MSI_IOVA_BASE), map: MAP.user, when: (w) => mine(w) && w.made === MADE.vfio && !w.taken(MSI_IOVA_BASE), does: (w) => { w.mappedInWindow = true; } },
     { by: 'driver', event: { type: 'iommu_unmap', iova: hex(0x100000000), size: PAGE_SIZE }, when: (w) => mine(w) && w.mapped, does: (w) => { w.mapped = false; } },
     // a driver's op returns a domain that is in use already
-    { by: 'iommufd', event: { type: 'iommufd_hwpt_paging_alloc', hwpt: '0xffff0000045894e0' }, when: handedOut, does: (w) => { w.shared = true; } },
-    { by: 'driver', event: { type: 'iommu_sva_domain_alloc' }, when: handedOut, does: (w) => { w.shared = true; } },
+    { by: 'iommufd', event: { type: 'iommufd_hwpt_paging_alloc', hwpt: '0xffff0000045894e0' }, when: (w) => handedOut(w) && w.state !== STATE.iommufd_owned, does: (w) => { w.shared = true; } },
+    { by: 'driver', event: { type: 'iommu_sva_domain_alloc' }, when: (w) => handedOut(w) && w.state !== STATE.sva_owned, does: (w) => { w.shared = true; } },
   ];
 }
 
-const handedOut = (w: World): boolean => w.alive && w.idle && !w.shared && w.made !== MADE.iommufd && w.made !== MADE.sva && w.made !== MADE.defaultIdentity && w.state > STATE.unowned;
+const handedOut = (w: World): boolean => w.alive && w.idle && !w.shared && w.made !== MADE.defaultIdentity && w.state > STATE.unowned;
 
-function groups(): Step[] {
-  return [0, 1].flatMap((g) => [
+function groups(design: Design): Step[] {
+  return [0, 1].flatMap((g): Step[] => [
+    // iommufd_group_setup_msi: a group that comes from another HWPT brings its doorbell along, whoever owns this domain by now
+    ...(design.replaceCarriesMsiPages ? [{
+      by: 'iommufd', map: MAP.iommufd,
+      event: { type: 'iommu_map', iova: hex(MSI_IOVA_BASE), paddr: hex(DOORBELL_PAGE), size: PAGE_SIZE, prot: 0x13, caller: 'iommufd_sw_msi_install', errno: 0 },
+      when: (w: World) => w.alive && w.idle && w.made === MADE.iommufd && w.type === TYPE.UNMANAGED && !w.attached[g] && (g === 0 || w.attached[0]) && !w.taken(MSI_IOVA_BASE),
+    }] : []),
     {
       by: 'iommu core', event: { type: 'iommu_group_set_domain', group: g + 1, device: DEVICES[g], errno: 0 },
       when: (w: World) => w.alive && w.idle && !w.attached[g] && (g === 0 || w.attached[0]) && !(w.made === MADE.defaultDma && w.state === STATE.unowned),
@@ -197,7 +207,7 @@ function msis(design: Design): Step[] {
       when: (w) => ready(w) && misses(w, b) && when(w),
       does: (w) => { w.flight[g] = errno === 0 ? FLIGHT.mapped : FLIGHT.failed; },
     });
-    const linear = [MSI_IOVA_BASE, MSI_IOVA_BASE + PAGE_SIZE, MSI_IOVA_BASE + 2 * PAGE_SIZE, PAGE_SIZE, 2 * PAGE_SIZE];
+    const linear = [MSI_IOVA_BASE, MSI_IOVA_BASE + PAGE_SIZE, MSI_IOVA_BASE + 2 * PAGE_SIZE, PAGE_SIZE, 2 * PAGE_SIZE, FAR, FAR + PAGE_SIZE];
     const topDown = [0xfffff000, 0xffffe000];
     return [
       ...linear.flatMap((iova) => [

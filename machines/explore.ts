@@ -122,10 +122,10 @@ export class Explorer {
     const { pages } = rows;
     const flags = rows.flags[d];
     let key = `${rows.state[d]} ${rows.type[d]} ${rows.cookie[d]} ${flags} ${rows.attached[d]} ${rows.mappedBytes[d]} ${code}`;
-    if (flags & FLAG.baseKnown) key += ` b${rows.baseLo[d]}`;
-    if (flags & FLAG.msiNextKnown) key += ` n${rows.msiNextLo[d]}`;
+    if (flags & FLAG.baseKnown) key += ` b${rows.baseHi[d]} ${rows.baseLo[d]}`;
+    if (flags & FLAG.msiNextKnown) key += ` n${rows.msiNextHi[d]} ${rows.msiNextLo[d]}`;
     if (flags & FLAG.failedKnown) key += ` f${rows.failedLo[d]}`;
-    for (let p = rows.pageHead[d]; p !== NONE; p = pages.next[p]) key += ` ${pages.iovaLo[p]}:${pages.physLo[p]}:${pages.backend[p]}`;
+    for (let p = rows.pageHead[d]; p !== NONE; p = pages.next[p]) key += ` ${pages.iovaHi[p]}.${pages.iovaLo[p]}:${pages.physLo[p]}:${pages.backend[p]}`;
     return key;
   }
 }

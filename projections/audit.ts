@@ -49,6 +49,8 @@ export interface AuditSnapshot {
   readonly own: boolean;
   readonly releasesSeen: boolean;
   readonly unmapsSeen: boolean;
+  readonly windowSeen: boolean;
+  readonly automaticDomains: number;
   readonly held: readonly (readonly ['lives' | 'cookies', Finding])[];
   readonly rows: RowsSnapshot;
   readonly incarnations: IncarnationsSnapshot;
@@ -91,6 +93,10 @@ export class Audit implements AuditState {
   private readonly useAfterFree: (d: number) => Finding;
   /** Whether a kernel of this design can have been recorded: one with another width of the owner field never was. */
   private readonly isRecorded: boolean;
+  /** Whether the machine has a software MSI window: iommufd has mapped a page in it. */
+  private windowSeen = false;
+  /** Automatic domains of iommufd whose `iommufd_hwpt` the recorded kernel has stored. */
+  automaticDomains = 0;
   /** Called after each event on a domain: row of the batch, domain, state before and after, number of the verdict in `table` or NONE. */
   onStep: ((i: number, d: number, before: number, after: number, verdict: number) => void) | null = null;
   private batch!: EventBatch;
@@ -171,7 +177,7 @@ export class Audit implements AuditState {
     const { addresses, strings } = interned;
     assert(!addresses.released, 'no snapshot after evicted addresses were released');
     return {
-      design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen, unmapsSeen: this.unmapsSeen, held: [...this.held],
+      design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen, unmapsSeen: this.unmapsSeen, windowSeen: this.windowSeen, automaticDomains: this.automaticDomains, held: [...this.held],
       rows: this.rows.snapshot(this.incarnations.size), incarnations: this.incarnations.snapshot(),
       attachments: this.attachments.snapshot(), msi: this.msi.snapshot(),
       gaps: this.gaps.snapshot(), started: this.started, lastOnCpu: [...this.lastOnCpu], withdrawn: this.findings.withdrawn,
@@ -188,6 +194,8 @@ export class Audit implements AuditState {
     const audit = new Audit(design, s.own);
     audit.groups.releasesSeen = s.releasesSeen;
     audit.unmapsSeen = s.unmapsSeen;
+    audit.windowSeen = s.windowSeen;
+    audit.automaticDomains = s.automaticDomains;
     audit.held = [...s.held];
     audit.incarnations.restore(s.incarnations);
     audit.rows.restore(s.rows);
@@ -229,6 +237,7 @@ export class Audit implements AuditState {
     if (b.words[i * 3 + BEFORE] !== 0) this.observe(b, i, BEFORE, d, rows.state[d]);
     const before = rows.state[d];
     if (kind === KIND.iommu_group_set_domain) {
+      if (this.windowSeen && (rows.flags[d] & FLAG.hwpt) !== 0) this.borrow(b, i, d);
       this.groups.setDomain(b, i, d);
       if (b.words[i * 3 + AFTER] !== 0) this.observe(b, i, AFTER, d, before);
       this.onStep?.(i, d, before, rows.state[d], NONE);
@@ -262,6 +271,7 @@ export class Audit implements AuditState {
     if (after === STATE.freed && before !== STATE.freed) incarnations.freed(d);
     const settled = verdict <= 0 ? false : this.judge(b, i, d, verdict, before, after);
     if (kind === KIND.iommu_dma_prepare_msi) this.msi.prepared(b, i, d, verdict);
+    else if (kind === KIND.iommufd_hwpt_paging_alloc) this.hwptAllocated(b, i, d);
     else if (kind === KIND.iommu_get_msi_cookie && before === STATE.unowned) this.msi.cookieTaken(b, i, d);
     if (b.words[i * 3 + AFTER] !== 0) {
       // v6.12's iommufd has taken its MSI cookie before its allocation returns: memory tells, not the allocation.
@@ -272,12 +282,25 @@ export class Audit implements AuditState {
     this.onStep?.(i, d, before, rows.state[d], verdict);
   }
 
+  /** iommufd has allocated: an automatic domain is attached by then. */
+  private hwptAllocated(b: EventBatch, i: number, d: number): void {
+    if (this.windowSeen && this.rows.attached[d] > 0) this.borrow(b, i, d);
+    if (this.design.automaticHwptIsNull && !this.own && (this.rows.flags[d] & FLAG.hwptNull) === 0 && this.calledBy(b, i, 'iommufd_device_auto_get_domain')) this.automaticDomains++;
+  }
+
   /** iommufd mapped an MSI page: where it has no back end of its own (v6.12), it had borrowed an MSI cookie before its first attach. */
   private borrowed(b: EventBatch, i: number, d: number): void {
     const { rows, design } = this;
     if (design.replaceCarriesMsiPages || (b.present[i] & HAS.errno && b.errno[i] < 0) || rows.state[d] === STATE.freed) return;
-    if (rows.cookie[d] === COOKIE.none) this.force(b, i, d, STATE.msi_owned);
+    this.windowSeen = true;
+    this.borrow(b, i, d);
     rows.map = MAP.dma;
+  }
+
+  /** v6.12's iommufd takes an MSI cookie on its domain, once, before the first attach. */
+  private borrow(b: EventBatch, i: number, d: number): void {
+    const { rows } = this;
+    if (rows.state[d] !== STATE.freed && rows.type[d] === TYPE.UNMANAGED && rows.cookie[d] === COOKIE.none) this.force(b, i, d, STATE.msi_owned);
   }
 
   private calledBy(b: EventBatch, i: number, prefix: string): boolean {
@@ -339,7 +362,7 @@ export class Audit implements AuditState {
     this.found(id, b, i, d, {
       outcome: shown, before, after,
       observed: this.observedOf(b, i),
-      message: this.sentence(sentence, shown, before, after),
+      message: this.sentence(sentence, shown, before, after, recorded < 0 && recorded !== NO_ERRNO),
     });
     if (TAINTS.has(shown) && this.incarnations.tainted[d] === 0) this.incarnations.tainted[d] = b.position + i;
     return false;
@@ -365,10 +388,10 @@ export class Audit implements AuditState {
     return '';
   }
 
-  private sentence(sentence: string, outcome: Outcome, before: number, after: number): string {
+  private sentence(sentence: string, outcome: Outcome, before: number, after: number, refused: boolean): string {
     const was = LIVING.find((s) => STATE[s] === before);
     const is = LIVING.find((s) => STATE[s] === after);
-    return outcome === 'overwrites' && was && is && was !== is ? `${sentence}; the kernel says nothing and ${was} becomes ${is}` : sentence;
+    return outcome === 'overwrites' && was && is && was !== is ? `${sentence}; ${refused ? `under ${this.design.id} nobody refuses` : 'the kernel says nothing'} and ${was} becomes ${is}` : sentence;
   }
 
   /** State that a call leads to when the kernel lets it through although the design does not. */

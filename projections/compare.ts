@@ -174,7 +174,7 @@ export class Comparison {
 
   private weigh(first: readonly Finding[], last: readonly Finding[]): void {
     for (const finding of last) {
-      if (first.some(({ rule, severity }) => rule === finding.rule && rank(severity) <= rank(finding.severity))) continue;
+      if (first.some(({ severity }) => rank(severity) <= rank(finding.severity))) continue; // by whichever name
       const { summary, worst } = this.worse;
       summary[finding.severity]++;
       const order = worst === null ? -1 : rank(finding.severity) - rank(worst.severity) || finding.position - worst.position;

@@ -9,7 +9,7 @@ import { hex64 } from '../events/tables.ts';
 import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, FLAG } from '../machines/domain-rows.ts';
 import { mapKind } from '../machines/map-kind.ts';
-import { OUTCOMES, STATE, TYPE, errnoText } from '../machines/states.ts';
+import { IOMMUFD_SW_MSI_IDS, OUTCOMES, STATE, TYPE, errnoText } from '../machines/states.ts';
 import { NONE } from '../machines/transition-table.ts';
 import type { Device, Msi, OwnerKey } from './attachments.ts';
 import type { AuditState } from './audit-state.ts';
@@ -103,14 +103,23 @@ export class MsiCheck {
     }
     if ((b.present[i] & HAS.b) === 0 || b.aHi[i] !== 0) return;
     const fd = this.fdGeneration[d] === this.state.incarnations.generation[d] ? this.fdOwner[d] : (b.present[i] & HAS.pid ? this.state.attachments.claimOf(b.pid[i]) : undefined);
-    if (fd === undefined) return;
+    if (fd === undefined) {
+      // A HWPT is of one fd, whichever it is.
+      if (rows.pageCount[d] >= IOMMUFD_SW_MSI_IDS && rows.findPage(d, MAP.iommufd, b.bLo[i], b.bHi[i]) === NONE) this.exhausted(b, i, d);
+      return;
+    }
     const expected = this.maps.predict(fd, b.bLo[i], b.bHi[i]);
     if (expected === EXHAUSTED) {
-      this.state.found('msi-iommufd-ids-exhausted', b, i, d, { outcome: 'undetected', before: rows.state[d], after: rows.state[d] });
+      this.exhausted(b, i, d);
       return;
     }
     if (expected !== UNSURE) this.checkIova(b, i, d, b.aLo[i], b.aHi[i], expected, 0);
     this.maps.note(fd, b.bLo[i], b.bHi[i], b.aLo[i]);
+  }
+
+  private exhausted(b: EventBatch, i: number, d: number): void {
+    const { rows } = this.state;
+    this.state.found('msi-iommufd-ids-exhausted', b, i, d, { outcome: 'undetected', before: rows.state[d], after: rows.state[d] });
   }
 
   private checkIova(b: EventBatch, i: number, d: number, lo: number, hi: number, expectedLo: number, expectedHi: number): void {

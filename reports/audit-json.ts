@@ -3,6 +3,7 @@
  */
 import { escapeJson } from '../events/problem.ts';
 import type { Audit } from '../projections/audit.ts';
+import { assumptionsOf } from './assumptions.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 
 /** Returns the document, ending in a newline. */
@@ -15,6 +16,7 @@ export function auditJson(summary: ReadSummary, audit: Audit): string {
     checked: audit.checked,
     summary: audit.findings.summary,
     ...(audit.gaps.count > 0 && { gaps: audit.gaps.list, unknown_domains: audit.unknown }),
+    ...(audit.automaticDomains > 0 && { assumptions: assumptionsOf(audit) }),
     findings: audit.findings.sorted(),
     ...(audit.findings.count > audit.findings.list.length && { unlisted: audit.findings.count - audit.findings.list.length }),
   };

@@ -8,6 +8,7 @@ import type { Gap } from '../projections/gaps.ts';
 import type { Missing } from '../recordings/coverage.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
 import { errnoText } from '../machines/states.ts';
+import { assumptionsOf } from './assumptions.ts';
 import { fold, headField, plural, recordingText, severitiesText, severityText, taskText } from './text.ts';
 
 /** Findings shown one by one; the rest is counted. */
@@ -36,6 +37,7 @@ export function auditText(s: ReadSummary, audit: Audit, why: string, shown = fal
   field('domains', String(audit.incarnations.count));
   field('checked', checkedText(checked));
   if (audit.own && isUnchecked(checked)) field('', NOTHING_COMPARED);
+  for (const text of assumptionsOf(audit)) field('assumed', text);
   out.push('');
   const list = shown ? [] : findings.sorted();
   for (const f of list.slice(0, SHOWN)) out.push(findingText(f), '');

@@ -4,13 +4,15 @@
 import { escapeJson } from '../events/problem.ts';
 import { rulesOf, type Comparison, type DesignVerdict, type Difference } from '../projections/compare.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
+import { assumptionsOf } from './assumptions.ts';
 import { recordingObject } from './audit-json.ts';
 
 /** Yields the document in pieces, ending in a newline: of 100,000 differences it is too long for one text. `own`: as for `compareText`. */
 export function* compareJson(summary: ReadSummary, comparison: Comparison, own: string | null): Generator<string> {
   const ids = comparison.audits.map(({ design }) => design.id);
   const { list, unlisted, worse } = comparison;
-  const head = { schema: 'iommu-ledger/compare/1', designs: ids, own, recording: recordingObject(summary) };
+  const assumptions = comparison.audits.flatMap(assumptionsOf);
+  const head = { schema: 'iommu-ledger/compare/1', designs: ids, own, recording: recordingObject(summary), ...(assumptions.length > 0 && { assumptions }) };
   yield `${escapeJson(JSON.stringify(head, null, 2)).slice(0, -2)},\n  "differences": [`;
   const verdicts = new VerdictTexts();
   for (let n = 0; n < list.length; n++) {

@@ -8,6 +8,7 @@ import { escapeText } from '../events/problem.ts';
 import { errnoText } from '../machines/states.ts';
 import type { Comparison, DesignVerdict, Difference } from '../projections/compare.ts';
 import type { ReadSummary } from '../recordings/recording.ts';
+import { assumptionsOf } from './assumptions.ts';
 import { fold, headField, plural, recordingText, severitiesText, severityText, taskText } from './text.ts';
 
 /** Blocks shown; the rest is counted. */
@@ -25,6 +26,7 @@ export function compareText(s: ReadSummary, comparison: Comparison, own: string)
     ...(s.from === null ? [] : [headField('time', `${s.from} .. ${s.to} s`)]),
     ...(s.lost === 0 ? [] : [headField('lost', `${plural(s.lost, 'event')} in ${plural(audits[0].gaps.count, 'gap')}: owners are unknown after a gap until they are observed again`)]),
     ...s.missing.map((m, n) => headField(n === 0 ? 'missing' : '', `${m.fields.join('/')} of ${m.function}: ${m.costs}`)),
+    ...audits.flatMap(assumptionsOf).map((text, n) => headField(n === 0 ? 'assumed' : '', text)),
     headField('differ', list.length + unlisted === 0 ? 'at no event' : `at ${plural(list.length + unlisted, 'event')}${domainsText(list, unlisted)}, first at event ${list[0]?.position ?? '?'}`),
     '',
   ];
@@ -88,7 +90,10 @@ function blockText({ difference: d, again, more }: Block, ids: readonly string[]
   const answerWidth = Math.max(...answers.map((text) => text.length));
   d.verdicts.forEach((verdict, k) => {
     out.push(`  ${ids[k].padEnd(width)}  ${answers[k].padEnd(answerWidth)}  ${verdict.state ?? ''}`.trimEnd());
-    for (const { rule, severity, outcome } of verdict.findings) out.push(`    ${severityText(severity)} ${rule}, ${outcome}`);
+    for (const { rule, severity, outcome } of verdict.findings) {
+      const went = outcome !== 'rejected' && verdict.errno !== null && verdict.errno < 0 && d.recorded === 0;
+      out.push(`    ${severityText(severity)} ${rule}, ${outcome}${went ? ' in the recorded kernel, which answered 0' : ''}`);
+    }
   });
   if (again > 0) out.push(`  … ${again} more of this call on this domain, answered the same`);
   if (more > 0) out.push(`  … ${plural(more, 'more event')} of this domain in these states`);

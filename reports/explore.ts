@@ -12,6 +12,9 @@ import { fold, plural } from './text.ts';
 /** Why a rule that no machine decides about is not explored. */
 export const NOT_EXPLORED = 'no call on one domain meets it: it is judged from groups, devices, words in memory, descriptors or the recording itself (see `rules RULE`)';
 
+/** What an exploration has looked at, and so what `found: false` means. */
+const IMITATED = 'one domain, two groups with one device each, one doorbell; VFIO, iommufd, default-domain code, a driver, an irqchip, a stranger; no PASIDs, nested parents or second doorbell';
+
 /** Returns the sentence that says how an exploration for a rule ended. */
 export function exploreSentence(e: Exploration, rule: string): string {
   const found = e.violations.get(rule);
@@ -20,7 +23,7 @@ export function exploreSentence(e: Exploration, rule: string): string {
   if (found) return `${head}${answerText(found)}, in ${plural(found.path.length, 'event')} (${plural(e.states, 'state')} seen)`;
   if (!isDecided(rule)) return `${head}not explored: ${NOT_EXPLORED}`;
   const how = refusal ? `an attempt is refused (${answerText(refusal)}), in ${plural(refusal.path.length, 'event')}; ` : '';
-  return `${head}${how}${e.complete ? `no path violates it: all ${plural(e.states, 'state')} that the callers can reach were visited` : `no path violates it within the depth given (${plural(e.states, 'state')} seen)`}`;
+  return `${head}${how}${e.complete ? `no path violates it: all ${plural(e.states, 'state')} that the callers imitated here can reach were visited` : `no path violates it within the depth given (${plural(e.states, 'state')} seen)`}`;
 }
 
 /** Returns the result for one rule as JSON, ending in a newline. */
@@ -31,6 +34,7 @@ export function exploreJson(e: Exploration, rule: string): string {
   const document = {
     schema: 'iommu-ledger/explore/1', design: e.design.id, rule, found: found !== undefined,
     depth: found?.path.length ?? null, states: explored ? e.states : 0, complete: explored && e.complete,
+    ...(explored && { imitated: IMITATED }),
     ...(found && answer(found)),
     path: found?.path.map(({ event }) => event) ?? [],
     ...(refusal && { refused: { ...answer(refusal), depth: refusal.path.length, path: refusal.path.map(({ event }) => event) } }),

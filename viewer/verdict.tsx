@@ -5,6 +5,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Problem } from '../events/problem.ts';
 import { SEVERITIES } from '../machines/rules.ts';
+import { assumptionsOf } from '../reports/assumptions.ts';
 import { checkedText, gapText, isUnchecked, lostText, missingText, NOTHING_COMPARED, unknownText } from '../reports/audit-text.ts';
 import { plural } from '../reports/text.ts';
 import { EventLink, safe, SeverityMark } from './pieces.tsx';
@@ -46,6 +47,7 @@ export function Verdict(): ComponentChildren {
         {missing.length > 0 && <Row name="missing"><ul>{missing.map((m) => <li>{safe(missingText(m))}</li>)}</ul></Row>}
         <Row name="domains">{last.incarnations.count}</Row>
         <Row name="checked">{checkedText(last.checked)}{isUnchecked(last.checked) && <p class="caution">{uncheckedText()}</p>}</Row>
+        {last.automaticDomains > 0 && <Row name="assumed">{assumptionsOf(last).join('; ')}</Row>}
         {recorded.problems > 0 && <Row name="problems"><Problems count={recorded.problems} list={recorded.problem_list ?? []} /></Row>}
       </dl>
     </section>

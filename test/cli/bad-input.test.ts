@@ -3,7 +3,7 @@
  * status 3, nothing on stdout; what can be read in part is used, and the rest is counted and quoted. A log is never harmed.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -276,4 +276,15 @@ describe('hostile text', () => {
     }
     expect(run(['audit', name], { cwd: directory }).stdout).toContain('source     a\\x1b[31m\\u{202e}\\x0a.txt');
   });
+});
+
+test('-o that is the source itself is refused, also behind a link; nothing is lost', () => {
+  const copy = join(directory, 'mine.trace.txt');
+  const link = join(directory, 'link.txt');
+  copyFileSync(STEAL, copy);
+  symlinkSync(copy, link);
+  for (const args of [['audit', copy, '-o', copy], ['audit', copy, '-o', link], ['replay', link, '-o', copy], ['compare', copy, '--designs', 'all', '-o', copy], ['events', copy, '-o', copy], ['audit', LOG, '-o', LOG]]) {
+    expect(run(args)).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('is the source itself') as string });
+  }
+  expect(readFileSync(copy).equals(TRACE)).toBe(true);
 });
