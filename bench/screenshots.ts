@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launch, openPage } from '../test/viewer/open-page.ts';
 
-/** What is pictured: the whole page, or the first element that matches. */
+/** What is pictured: the window, or the first element that matches. */
 interface Picture {
   readonly name: string;
   readonly recording: string;
@@ -22,17 +22,19 @@ interface Picture {
 }
 
 const PICTURES: readonly Picture[] = [
-  { name: 'theft', recording: 'pdo-steal/steal.trace.txt', fragment: 'at=33', height: 1400 },
+  { name: 'theft', recording: 'pdo-steal/steal.trace.txt', fragment: 'at=33' },
   { name: 'iommufd', recording: 'own72n/iommufd.trace.txt', height: 1400 },
   { name: 'iommufd-dark', recording: 'own72n/iommufd.trace.txt', height: 1400, colorScheme: 'dark' },
   { name: 'errors', recording: 'deb72/errors.trace.txt', height: 1400 },
   { name: 'rebind-churn', recording: 'own72n/rebind-churn.trace.txt.gz', height: 1400 },
-  { name: 'rebind-churn-timeline', recording: 'own72n/rebind-churn.trace.txt.gz', element: '[data-part=timeline], [aria-label=timeline]' },
-  { name: 'theft-compared', recording: 'pdo-steal/steal.trace.txt', fragment: 'at=33&beside=cookie-type', height: 1800 },
+  { name: 'rebind-churn-timeline', recording: 'own72n/rebind-churn.trace.txt.gz', element: '#part-timeline' },
+  { name: 'theft-compared', recording: 'pdo-steal/steal.trace.txt', fragment: 'at=33&beside=cookie-type', element: '#part-compare' },
   { name: 'theft-narrow', recording: 'pdo-steal/steal.trace.txt', fragment: 'at=33', width: 360, height: 800 },
 ];
 /** A README is read over slow lines too. */
 const MOST_BYTES = 300_000;
+/** A picture of a long part shows its beginning. Units: pixels. */
+const MOST_HEIGHT = 900;
 
 const cli = join(import.meta.dirname, '../cli/iommu-ledger.mjs');
 const folder = process.argv[2];
@@ -54,7 +56,11 @@ try {
     await opened.page.waitForTimeout(500);
     const path = join(folder, `${name}.png`);
     if (element === undefined) await opened.page.screenshot({ path });
-    else await opened.page.locator(element).first().screenshot({ path });
+    else {
+      const box = await opened.page.locator(element).first().boundingBox();
+      if (box === null) throw new Error(`${name}: there is no ${element}`);
+      await opened.page.screenshot({ path, fullPage: true, clip: { ...box, height: Math.min(box.height, MOST_HEIGHT) } });
+    }
     if (opened.complaints.length > 0) throw new Error(`${name}: ${opened.complaints.join('; ')}`);
     await opened.close();
     const bytes = statSync(path).size;

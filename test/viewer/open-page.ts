@@ -33,7 +33,7 @@ export interface OpenPage {
   readonly complaints: readonly string[];
   /** URLs of all requests. */
   readonly requests: readonly string[];
-  /** How long it took from the click to the parts of the page. Units: milliseconds. */
+  /** How long it took from the click until the parts of the page were drawn. Units: milliseconds. */
   readonly openMs: number;
   /** Returns the value of a JavaScript expression, which may be a promise. */
   evaluate<T>(expression: string): Promise<T>;
@@ -69,6 +69,8 @@ export async function openPage(browser: Browser, target: string, options: OpenOp
   const from = performance.now();
   await page.goto(url + fragment, { waitUntil: 'commit' });
   await page.waitForSelector(until, { state: 'attached' });
+  // Drawn, not only made.
+  if (options.javaScriptEnabled !== false) await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))');
   const openMs = performance.now() - from;
   return {
     page, complaints, requests, openMs,
