@@ -64,7 +64,7 @@ export class LanesCanvas {
   draw(canvas: HTMLCanvasElement, colours: Colours, sample: number): void {
     const { width, height, ratio } = size.value;
     if (width <= 0 || height <= 0) return;
-    const gutter = gutterOf(width + gutterOf(width));
+    const gutter = size.value.gutter;
     fit(canvas, width + gutter, height + AXIS, ratio);
     const c = canvas.getContext('2d', { alpha: false })!;
     c.setTransform(1, 0, 0, 1, 0, 0);
@@ -172,7 +172,7 @@ function drawLabels(c: CanvasRenderingContext2D, colours: Colours, gutter: numbe
 export function drawAbove(canvas: HTMLCanvasElement, colours: Colours): void {
   const { width, height, ratio } = size.value;
   if (width <= 0 || height <= 0) return;
-  const gutter = gutterOf(width + gutterOf(width));
+  const gutter = size.value.gutter;
   fit(canvas, width + gutter, height + AXIS, ratio);
   const c = canvas.getContext('2d')!;
   c.setTransform(1, 0, 0, 1, 0, 0);

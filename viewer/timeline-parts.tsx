@@ -6,7 +6,7 @@ import type { ComponentChildren } from 'preact';
 import { STATES } from '../machines/states.ts';
 import { designId, history, markers, otherId, position, range } from './store.ts';
 import { choose, clearMarkers, mark, resize, showAll, showLane, visit, zoom } from './timeline-actions.ts';
-import { gutterOf, laneUnder } from './timeline-draw.ts';
+import { laneUnder } from './timeline-draw.ts';
 import { changesOf, laneFacts, markersText, under } from './timeline-facts.ts';
 import { LETTERS, MEANINGS } from './timeline-states.ts';
 import {
@@ -103,7 +103,7 @@ export function Tip(): ComponentChildren {
   const lane = p === null || p.x < 0 ? -1 : laneUnder(p.y);
   if (p === null || lane < 0) return null;
   const { width, height } = size.value;
-  const gutter = gutterOf(width + gutterOf(width));
+  const gutter = size.value.gutter;
   const { name, state, time, nearest, findings } = under(lane, valueAt(p.x), valueOf);
   const right = p.x > width / 2;
   const low = p.y > height / 2;

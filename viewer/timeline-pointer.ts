@@ -5,7 +5,7 @@
 import { batch } from '@preact/signals';
 import { chosen, goTo, markers } from './store.ts';
 import { choose, mark, showLane, zoom } from './timeline-actions.ts';
-import { AXIS, gutterOf, laneUnder } from './timeline-draw.ts';
+import { AXIS, laneUnder } from './timeline-draw.ts';
 import { nearestEvent } from './timeline-facts.ts';
 import { clampView } from './timeline-scale.ts';
 import { axis, instantAt, layout, markerValue, pointer, scrolled, setView, size, valueAt, valueOf, view, xOf } from './timeline-view.ts';
@@ -35,7 +35,7 @@ export function listen(element: HTMLElement): () => void {
     const box = element.getBoundingClientRect();
     return { x: e.clientX - box.left - gutter(), y: e.clientY - box.top - AXIS };
   };
-  const gutter = (): number => gutterOf(size.value.width + gutterOf(size.value.width));
+  const gutter = (): number => size.value.gutter;
 
   const begin = (at: { x: number; y: number }, marker: Drag['marker']): void => {
     drag = { ...at, view: view.value, top: layout.value.top, marker, moved: false };

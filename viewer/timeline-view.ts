@@ -20,7 +20,7 @@ export const axisKind = signal<'time' | 'event'>('time');
 export const laneSize = signal<number | 'fit'>('fit');
 /** How far the lanes are scrolled, the size of what is seen of them, and device pixels of a CSS pixel. */
 export const scrolled = signal(0);
-export const size = signal({ width: 0, height: 0, ratio: 1 });
+export const size = signal({ width: 0, height: 0, ratio: 1, gutter: 0 });
 /** Where the pointer is over the lanes, or null. Units: CSS pixels. */
 export const pointer = signal<{ readonly x: number; readonly y: number } | null>(null);
 

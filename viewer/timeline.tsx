@@ -85,7 +85,8 @@ function run(plot: HTMLElement): () => void {
 
   const measure = (): void => {
     const width = Math.floor(plot.clientWidth) - bar.offsetWidth;
-    const next = { width: Math.max(0, width - gutterOf(width)), height: Math.max(0, Math.floor(plot.clientHeight) - AXIS), ratio: window.devicePixelRatio };
+    const gutter = gutterOf(width);
+    const next = { width: Math.max(0, width - gutter), gutter, height: Math.max(0, Math.floor(plot.clientHeight) - AXIS), ratio: window.devicePixelRatio };
     const { width: w, height: h, ratio: r } = size.value;
     if (w === next.width && h === next.height && r === next.ratio) return;
     size.value = next;

@@ -24,7 +24,7 @@ async function open(page: Awaited<ReturnType<typeof pageRecording>>, designs: re
 
 beforeAll(async () => {
   await open(await pageRecording(THEFT), ['private-data-owner', 'v6.12']);
-  size.value = { width: 1000, height: 100, ratio: 1 };
+  size.value = { width: 1000, height: 100, ratio: 1, gutter: 150 };
 });
 
 beforeEach(() => {
