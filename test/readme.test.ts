@@ -28,6 +28,14 @@ describe('README', () => {
     expect(run('npx iommu-ledger chart --design private-data-owner').stdout.trimEnd()).toBe(mermaid!.text.trimEnd());
   });
 
+  it.each([
+    ['v7.3.svg', ['chart', '--design', 'v7.3', '--format', 'svg']],
+    ['heat-pdo-steal.svg', ['chart', '--heat', 'test/recordings/pdo-steal/steal.trace.txt', '--format', 'svg']],
+  ])('shows %s as the program draws it', (name, args) => {
+    expect(readme).toContain(`(pictures/${name})`);
+    expect(run(`npx iommu-ledger ${args.join(' ')}`).stdout).toBe(readFileSync(`${root}pictures/${name}`, 'utf8'));
+  });
+
   it('shows an event that is one', async () => {
     const { EventBatch, createInterned } = await import('../events/batch.ts');
     const { parseEvent } = await import('../events/parse-event.ts');
