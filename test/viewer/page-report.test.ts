@@ -3,7 +3,6 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -38,8 +37,6 @@ describe('the page', () => {
   test('names no place of the machine that it was made on, but its source', () => {
     const html = readFileSync(report(['-'], { stdin: readFileSync(STEAL) }), 'utf8');
     expect(html).not.toContain(join(import.meta.dirname, '../..'));
-    // A short name, as `vm`, stands in any base64.
-    if (hostname().length > 5) expect(html).not.toContain(hostname());
     expect(html).not.toMatch(/jsxDEV|sourceMappingURL/);
     // Nothing in it is asked for from elsewhere.
     expect(html.replaceAll(/http:\/\/www\.w3\.org\/[\w/.]+/g, '')).not.toMatch(/\b(?:src|href)\s*=\s*["']?(?:https?:|\/\/)/);
@@ -139,6 +136,7 @@ describe('what cannot be done', () => {
     const piped = spawn(process.execPath, [PROGRAM, 'report', '-', '-o', page(), '--quiet']);
     piped.stdin.write(readFileSync(STEAL));
     await expect.poll(() => leftovers().some((name) => name.endsWith('.tmp'))).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 500));
     piped.kill('SIGINT');
     expect(await ended(piped)).toBe(0);
     expect(leftovers()).toEqual(['never.html']);
