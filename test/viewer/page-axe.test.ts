@@ -1,9 +1,8 @@
 /**
  * axe-core finds nothing to say about the page: light and dark, on a telephone and on a screen.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { recording } from '../cli/run.ts';
 import { useChromium } from './chromium.ts';
@@ -27,10 +26,7 @@ const CASES: readonly (readonly [name: string, width: number, colorScheme: 'ligh
   ['own72v/variant-overrun', 360, 'dark'], ['own72v/variant-overrun', 1280, 'light'],
 ];
 
-/** The parts of the page are there as soon as their sources are; then these tests run. */
-const IS_THERE = existsSync(join(import.meta.dirname, '../../viewer/opening.tsx'));
-
-test.skipIf(!IS_THERE).each(CASES)('%s at %i px, %s', async (name, width, colorScheme) => {
+test.each(CASES)('%s at %i px, %s', async (name, width, colorScheme) => {
   const { page, evaluate, close } = await open(pageOf(recording(name)), { width, colorScheme, reducedMotion: 'reduce' });
   await page.evaluate(AXE);
   expect(await evaluate<string[]>(VIOLATIONS)).toEqual([]);
@@ -39,7 +35,7 @@ test.skipIf(!IS_THERE).each(CASES)('%s at %i px, %s', async (name, width, colorS
   await close();
 });
 
-test.skipIf(!IS_THERE)('a page that cannot be shown, and one that is being opened', async () => {
+test('a page that cannot be shown, and one that is being opened', async () => {
   const file = pageOf(recording('pdo-steal/steal'));
   const { page, evaluate, close } = await open(file, { before: 'DecompressionStream = undefined', until: '[role=alert]' });
   await page.evaluate(AXE);

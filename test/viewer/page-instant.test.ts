@@ -54,10 +54,7 @@ async function replay(source: string, position: number): Promise<{ readonly doma
   return JSON.parse(readFileSync(file, 'utf8')) as { domains: DomainView[] };
 }
 
-/** The part of the page is there as soon as its source says so; then this test runs. */
-const IS_THERE = readFileSync(join(import.meta.dirname, '../../viewer/instant.tsx'), 'utf8').includes('data-part="instant"');
-
-describe.skipIf(!IS_THERE).each(['pdo-steal/steal', 'own72n/iommufd'])('%s', (name) => {
+describe.each(['pdo-steal/steal', 'own72n/iommufd'])('%s', (name) => {
   test(`${POSITIONS} instants, forwards, backwards and across`, async () => {
     const source = recording(name);
     const file = report([source]);

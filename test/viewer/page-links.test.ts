@@ -1,8 +1,6 @@
 /**
  * Links and keys: a link opens the page where it was made, "back" goes back, and whatever is written behind the `#` breaks nothing.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { recording } from '../cli/run.ts';
 import { useChromium } from './chromium.ts';
@@ -15,15 +13,12 @@ const STEAL = recording('pdo-steal/steal');
 const EVENTS = 93;
 const FINDINGS = [33, 39, 40, 48, 77];
 
-/** The parts of the page are there as soon as their sources are; then these tests run. */
-const IS_THERE = existsSync(join(import.meta.dirname, '../../viewer/location.ts'));
-
 let file: string | null = null;
 const page = (): string => (file ??= report([STEAL]));
 const at = ({ evaluate }: OpenPage): Promise<number> => evaluate<number>('Number(document.documentElement.dataset.position)');
 const place = (opened: OpenPage): Promise<Record<string, string>> => opened.evaluate('Object.fromEntries(new URLSearchParams(location.hash.slice(1)))');
 
-describe.skipIf(!IS_THERE)('links', () => {
+describe('links', () => {
   test('open the page where they were made', async () => {
     const fragment = '#at=40&domain=0xffff0000035e9d20.1&design=cookie-type&beside=v6.12&q=task%3Ainsmod&a=0.1&b=0.25&range=0-0.5';
     const opened = await open(page(), { fragment });
@@ -71,7 +66,7 @@ describe.skipIf(!IS_THERE)('links', () => {
   });
 });
 
-describe.skipIf(!IS_THERE)('keys', () => {
+describe('keys', () => {
   test('every event and every finding is reached', async () => {
     const opened = await open(page());
     expect(await at(opened)).toBe(EVENTS);
