@@ -66,14 +66,20 @@ function Page(): ComponentChildren {
         <p role="status" class="notice">{notice.value}</p>
       </header>
       <LiveStatus />
-      <main class="parts">
-        {PARTS.map(([id, , Part]) => <div key={id} class={`part part-${id}`} id={`part-${id}`} tabIndex={-1}><Part /></div>)}
+      <main>
+        {/* The instant stays in sight beside the others, and ends where they end: the comparison stands below. */}
+        <div class="parts">{PARTS.slice(0, -1).map(placed)}</div>
+        {PARTS.slice(-1).map(placed)}
       </main>
       <footer>iommu-ledger {header.version}; this page holds the whole recording and loads nothing</footer>
       <InstantBar />
       <Help />
     </>
   );
+}
+
+function placed([id, , Part]: (typeof PARTS)[number]): ComponentChildren {
+  return <div key={id} class={`part part-${id}`} id={`part-${id}`} tabIndex={-1}><Part /></div>;
 }
 
 /** On a narrow screen: which instant is shown, and the ways to the next, always at hand. */

@@ -12,7 +12,7 @@ import { FindingView } from './finding.tsx';
 import { Pager } from './pager.tsx';
 import { laneOfFinding } from './row-index.ts';
 import { findings, listed, rowIndex } from './search.ts';
-import { chosen, goTo, history, position, recording } from './store.ts';
+import { chosen, goTo, history, length, position, recording } from './store.ts';
 import './findings.css';
 
 /** Findings on one page. */
@@ -57,6 +57,7 @@ export function goToFinding(direction: 1 | -1): void {
 }
 
 function countText(shown: number): string {
+  void length.value;
   const { last, own } = history.value;
   const { count, list } = last.findings;
   const all = findings.value.length;

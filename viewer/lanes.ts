@@ -82,16 +82,7 @@ export class Lanes {
 
   /** One event on a domain has been judged. */
   step(position: number, kind: number, d: number, after: number): void {
-    const generation = this.audit.incarnations.generation[d];
-    let n = this.laneOf[d] ?? -1;
-    if (n < 0 || this.list[n].generation !== generation) {
-      if (n >= 0 && this.list[n].end === 0) this.list[n].end = position;
-      n = this.list.length;
-      this.list.push({ domain: d, generation, first: position, end: 0 });
-      this.laneOf[d] = n;
-      this.stateOf[d] = -1;
-      this.pagesOf[d] = 0;
-    }
+    const n = this.laneFor(position, d);
     // What is observed first after a fall counts as a change, be it the same state as before.
     if (this.seenAt[d] < this.fallBefore(position)) this.stateOf[d] = -1;
     this.seenAt[d] = position;
@@ -104,12 +95,26 @@ export class Lanes {
 
   /** Memory showed the words of a domain in an event that is about another one. */
   observed(position: number, d: number): void {
-    const n = this.laneOf[d] ?? -1;
-    const { incarnations, rows } = this.audit;
-    if (n < 0 || this.list[n].generation !== incarnations.generation[d] || rows.state[d] === STATE.unknown) return;
+    const n = this.laneFor(position, d);
+    const { rows } = this.audit;
+    if (rows.state[d] === STATE.unknown && this.stateOf[d] !== -1) return;
     if (this.seenAt[d] < this.fallBefore(position)) this.stateOf[d] = -1;
     this.seenAt[d] = position;
     this.change(n, position, d, rows.state[d]);
+  }
+
+  /** The lane of the incarnation that has an address now; it begins here where this is the first that is seen of it. */
+  private laneFor(position: number, d: number): number {
+    const generation = this.audit.incarnations.generation[d];
+    let n = this.laneOf[d] ?? -1;
+    if (n >= 0 && this.list[n].generation === generation) return n;
+    if (n >= 0 && this.list[n].end === 0) this.list[n].end = position;
+    n = this.list.length;
+    this.list.push({ domain: d, generation, first: position, end: 0 });
+    this.laneOf[d] = n;
+    this.stateOf[d] = -1;
+    this.pagesOf[d] = 0;
+    return n;
   }
 
   private change(n: number, position: number, d: number, after: number): void {

@@ -3,6 +3,8 @@
  * fragment; a jump to an event that somebody chose from a list is a step in the browser's history, so that "back" undoes it.
  */
 import { batch, effect, untracked } from '@preact/signals';
+import { escapeText } from '../events/problem.ts';
+import { notice } from './copy.ts';
 import { NIL } from './recording.ts';
 import { parseFragment, renderFragment, type Place } from './fragment.ts';
 import { chosen, designId, goTo, length, markers, otherId, position, query, range, recording } from './store.ts';
@@ -63,8 +65,28 @@ function laneText(lane: { readonly domain: number; readonly generation: number }
   return lane === null ? null : { address: recording.value.interned.addresses.text(lane.domain), generation: lane.generation };
 }
 
+/** What the fragment names that the page does not have, as text. */
+function notHere(noDomain: boolean, end: number): string[] {
+  const named = new URLSearchParams(location.hash.slice(1));
+  const missing: string[] = [];
+  const check = (name: string, what: string, isHere: (value: string) => boolean): void => {
+    const value = named.get(name);
+    if (value !== null && !isHere(value)) missing.push(`${what} ${escapeText(value.slice(0, 40))}`);
+  };
+  const isDesign = (id: string): boolean => recording.value.header.designs.some((d) => d.id === id);
+  check('at', 'event', (at) => /^\d{1,15}$/.test(at) && Number(at) <= end);
+  check('domain', 'domain', () => !noDomain);
+  check('design', 'design', isDesign);
+  check('beside', 'design', isDesign);
+  const known = ['at', 'domain', 'design', 'beside', 'q', 'a', 'b', 'range'];
+  if (location.hash.length > 1 && !location.hash.startsWith('#part-') && !known.some((name) => named.has(name))) missing.push(`“${escapeText(location.hash.slice(1, 41))}”`);
+  return missing;
+}
+
 function take(): void {
-  const said = parseFragment(location.hash);
+  // The page's own links to findings name them by their anchors.
+  const finding = /^#finding-(\d{1,15})-\d{1,6}$/.exec(location.hash);
+  const said = parseFragment(finding ? `#at=${finding[1]}` : location.hash);
   const { header, length: end } = recording.value;
   const known = (id: string | null): string | null => (header.designs.some((d) => d.id === id) ? id : null);
   batch(() => {
@@ -76,6 +98,8 @@ function take(): void {
     range.value = said.range;
     const domain = said.domain === null ? NIL : numberOfAddress(said.domain.address);
     chosen.value = domain === NIL ? null : { domain, generation: said.domain!.generation };
+    const missing = finding && Number(finding[1]) <= end ? [] : notHere(domain === NIL, end);
+    if (missing.length > 0) notice.value = `this link names ${missing.join(', ')}, which is not here: this is another place`;
   });
 }
 

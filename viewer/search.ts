@@ -9,7 +9,7 @@ import { parseQuery, type Word } from './search-query.ts';
 import { history, length, query, recording } from './store.ts';
 
 /** All findings under the design that judges, in the order of the recording. */
-export const findings: ReadonlySignal<readonly Finding[]> = computed(() => history.value.findings);
+export const findings: ReadonlySignal<readonly Finding[]> = computed(() => (void length.value, history.value.findings));
 
 /** Lane and states of every event under that design. */
 export const rowIndex: ReadonlySignal<RowIndex> = computed(() => {

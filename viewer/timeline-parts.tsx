@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { STATES } from '../machines/states.ts';
-import { designId, history, markers, otherId, position, range } from './store.ts';
+import { designId, history, length, markers, otherId, position, range } from './store.ts';
 import { choose, clearMarkers, mark, resize, showAll, showLane, visit, zoom } from './timeline-actions.ts';
 import { laneUnder } from './timeline-draw.ts';
 import { changesOf, laneFacts, markersText, under } from './timeline-facts.ts';
@@ -53,6 +53,7 @@ export function Between(): ComponentChildren {
 
 /** What colours, letters and marks mean. */
 export function Legend(): ComponentChildren {
+  void length.value;
   const { lane, count } = layout.value;
   const { list, count: found } = history.value.last.findings;
   return (

@@ -30,6 +30,7 @@ interface Recorded {
 
 /** Returns the part of the page. */
 export function Verdict(): ComponentChildren {
+  void length.value; // a live page's history is the same object all the time
   const { header } = recording.value;
   const { last } = history.value;
   const recorded = header.recording as typeof header.recording & Recorded;
@@ -59,6 +60,7 @@ function Row({ name, children }: { readonly name: string; readonly children: Com
 }
 
 function Counts(): ComponentChildren {
+  void length.value;
   const { findings } = history.value.last;
   return (
     <ul class="counts" aria-label="findings by severity">
@@ -102,11 +104,13 @@ function spanText(from: string, to: string | null): string {
 
 function uncheckedText(): string {
   const { header } = recording.value;
+  void length.value;
   if (history.value.own) return NOTHING_COMPARED;
   return `nothing was compared with what ${designId.value} predicts, because the recording ${header.designs.some((d) => d.own) ? `is of ${header.design}` : 'does not say that it is of this design'}: only what ${designId.value} allows is judged`;
 }
 
 function Lost(): ComponentChildren {
+  void length.value;
   const { last } = history.value;
   const { list, count } = last.gaps;
   const item = (gap: (typeof list)[number]): ComponentChildren => <li><EventLink position={gap.position} />: {gapText(gap)}</li>;

@@ -37,6 +37,21 @@ describe('links', () => {
     await opened.close();
   });
 
+  test('that cannot be honoured say so', async () => {
+    const said = async (fragment: string): Promise<string> => {
+      const opened = await open(page(), { fragment });
+      const text = await opened.evaluate<string>('document.querySelector(".notice").innerText');
+      await opened.close();
+      return text;
+    };
+    expect(await said('#at=1e9')).toBe('this link names event 1e9, which is not here: this is another place');
+    expect(await said('#at=33&design=bogus&domain=0xdead.9')).toBe('this link names domain 0xdead.9, design bogus, which is not here: this is another place');
+    expect(await said('#at=33')).toBe('');
+    const opened = await open(page(), { fragment: '#finding-33-1' });
+    expect(await at(opened)).toBe(33);
+    await opened.close();
+  });
+
   const MALFORMED = [
     '#', '#at=', '#at=-1', '#at=99999999999999999999', '#at=1e9', '#at=0x10', '#at=93.5', '#design=nope&beside=%00', '#domain=0xdead.1', '#q=%ff%fe%00', '#%',
     '#<img src=x onerror=window.ran=1>', '#__proto__=1&at=__proto__', `#q=${'x'.repeat(50_000)}`, '#range=5-1', '#range=0-0&a=NaN&b=Infinity', '#part-timeline',

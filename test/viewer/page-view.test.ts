@@ -223,6 +223,9 @@ describe('the page in a browser', () => {
     appendFileSync(file, REST.slice(400));
     await expect.poll(seen, { timeout: 10_000 }).toEqual([EVENTS, EVENTS]);
     expect(before).toBeLessThan(EVENTS);
+    // The verdict and the list of findings grow with it.
+    const judged = (): Promise<string[]> => opened.evaluate<string[]>('[document.querySelector(".counts").innerText.replace(/\\s+/g, " ").trim(), String(document.querySelectorAll("article[id^=finding-]").length), document.querySelector(".findings").innerText.includes("none")]');
+    await expect.poll(judged, { timeout: 10_000 }).toEqual(['1 critical 0 error 0 warning 4 info', '5', false]);
     // Another page that comes later has the same.
     const later = await open(url.href);
     await expect.poll(() => later.evaluate(SHOWN), { timeout: 10_000 }).toEqual([EVENTS, EVENTS]);

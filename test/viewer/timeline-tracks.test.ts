@@ -35,7 +35,10 @@ function differences(history: History): string[] {
     for (let d = 0; d < audit.incarnations.size; d++) {
       if (audit.incarnations.born[d] === 0) continue;
       const lane = laneOf(t, d, audit.incarnations.generation[d]);
-      if (lane < 0 || t.lanes[lane].first > p) continue;
+      if (lane < 0 || t.lanes[lane].first !== audit.incarnations.first[d]) {
+        told.push(`${p} ${recording.interned.addresses.text(d)}: its lane begins at ${lane < 0 ? 'nowhere' : t.lanes[lane].first}, the domain at ${audit.incarnations.first[d]}`);
+        continue;
+      }
       const drawn = stateAt(t, lane, p);
       if (drawn !== audit.rows.state[d]) told.push(`${p} ${recording.interned.addresses.text(d)}: ${STATES[drawn]}, the audit has ${STATES[audit.rows.state[d]]}`);
     }
