@@ -179,7 +179,7 @@ describe.each(INJECTABLE_RULES)('planted: %s', (rule) => {
     expect(EVIDENCE[rule].test(HEALTHY)).toBe(false);
   });
 
-  test.runIf(AWK).each([2, 16, 300])('%i domains: the awk audit finds each once', (domains) => {
+  test.runIf(AWK).each([2, 300])('%i domains: the awk audit finds each once', (domains) => {
     const sick = generate({ domains, inject: [rule], injectEvery: 40, events: 20000 });
     expect(auditByAwk(sick.text)).toEqual({ events: sick.operations, illegal: sick.injected });
   });

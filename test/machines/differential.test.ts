@@ -98,7 +98,7 @@ describe('compiled table and XState machine agree', () => {
       const table = compileDesign(design);
       const taken = new Set<number>();
       const states = new Set<number>();
-      for (const events of fc.sample(fc.array(draw, { minLength: 4, maxLength: 24 }), { numRuns: 2000, seed: 7 })) {
+      for (const events of fc.sample(fc.array(draw, { minLength: 4, maxLength: 24 }), { numRuns: 1000, seed: 7 })) {
         const rows = new DomainRows();
         rows.reset(0);
         const batch = new EventBatch(createInterned());

@@ -107,7 +107,13 @@ describe.each(DESIGNS.map((d) => [d.id, d] as const))('%s: every path', (id, des
   });
 
   it('is a shortest one: none is shorter than what a bounded search finds', () => {
-    for (const f of violations.values()) expect(explore(design, { maxDepth: f.path.length - 1 }).violations.has(f.rule), f.rule).toBe(false);
+    const within = new Map<number, Exploration>();
+    for (const f of violations.values()) {
+      const depth = f.path.length - 1;
+      if (depth === 0) continue;
+      if (!within.has(depth)) within.set(depth, explore(design, { maxDepth: depth }));
+      expect(within.get(depth)!.violations.has(f.rule), f.rule).toBe(false);
+    }
   });
 });
 
