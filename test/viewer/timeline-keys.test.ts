@@ -46,14 +46,19 @@ describe('keys', () => {
     expect(key('ArrowDown')).toBe(true);
     expect(chosenAddress()).toBe('0xffff800080f0c1b8#1');
     key('ArrowDown');
+    // First seen as the domain that a group left.
+    expect(chosenAddress()).toBe('0xffff000001e4f520#1');
+    key('ArrowDown');
     expect(chosenAddress()).toBe('0xffff0000035e9d20#1');
     expect(said.value).toBe('0xffff0000035e9d20#1: not seen yet; instant: event 0; seen from event 5 to event 86; 5 findings, the worst critical');
+    key('ArrowUp');
     key('ArrowUp');
     key('ArrowUp');
     expect(chosenAddress()).toBe('0xffff800080f0c1b8#1');
   });
 
   it('go from event to event of the lane, with shift from change to change, and say where there is none', () => {
+    key('ArrowDown');
     key('ArrowDown');
     key('ArrowDown');
     key('ArrowRight');
@@ -106,6 +111,7 @@ describe('keys', () => {
   });
 
   it('show the life of a lane and make lanes higher', () => {
+    key('ArrowDown');
     key('ArrowDown');
     key('ArrowDown');
     key('Enter');
@@ -169,19 +175,19 @@ describe('the axis of events', () => {
 describe('words', () => {
   it('say both designs where they differ', () => {
     otherId.value = 'v6.12';
-    expect(laneFacts(1, 20)).toMatch(/^0xffff0000035e9d20#1: iommufd_owned, under the other design unowned since event 5/);
+    expect(laneFacts(2, 20)).toMatch(/^0xffff0000035e9d20#1: iommufd_owned, under the other design unowned since event 5/);
   });
 
   it('name what is under the pointer and the event next to it', () => {
-    const { state, nearest, findings } = under(1, valueOf(33) + 1e-5, valueOf);
+    const { state, nearest, findings } = under(2, valueOf(33) + 1e-5, valueOf);
     expect(state).toBe('msi_owned, since event 33 at 125.345816 s');
     expect(nearest).toContain('nearest: event 33 iommu_get_msi_cookie');
     expect(findings).toEqual(['critical: get-msi-cookie-on-iommufd']);
-    expect(nearestEvent(1, valueOf(33) + 1e-3, 1e-6, valueOf)).toBe(0);
+    expect(nearestEvent(2, valueOf(33) + 1e-3, 1e-6, valueOf)).toBe(0);
   });
 
   it('list the changes of a lane', () => {
-    expect(changesOf(1).lines.map(({ position: p }) => p)).toEqual([5, 33, 86]);
-    expect(changesOf(1).more).toBe(0);
+    expect(changesOf(2).lines.map(({ position: p }) => p)).toEqual([5, 33, 86]);
+    expect(changesOf(2).more).toBe(0);
   });
 });
