@@ -12,7 +12,7 @@ import { changed, useReports } from './reports.ts';
 const open = useChromium();
 const { directory, report } = useReports();
 const STEAL = recording('pdo-steal/steal');
-const RECORDINGS = [STEAL, recording('own72n/iommufd'), recording('deb72/errors'), recording('deb73ident/identity'), recording('own72v/variant-overrun'), recording('x86deb72/vfio-type1')];
+const RECORDINGS = [STEAL, recording('deb72/errors'), recording('own72v/variant-overrun'), recording('x86deb72/vfio-type1')];
 
 describe('a page from a file', () => {
   test.each(RECORDINGS)('%s: no complaint, no request', async (source) => {
@@ -128,7 +128,7 @@ describe('a damaged page says so', () => {
     const html = readFileSync(file);
     const events = html.indexOf('id="recording-0"');
     const end = html.indexOf('</script>', events);
-    for (const at of [events - 40, events + 40, Math.floor((events + end) / 2), end - 8, end - 4]) {
+    for (const at of [events - 40, Math.floor((events + end) / 2), end - 4]) {
       expect(await said(changed(file, `cut-${at}`, (bytes) => bytes.subarray(0, at)))).toMatch(/This page cannot be shown: the file is damaged or cut off, \d+ of \d+ events can be read/);
     }
     // Behind the last event nothing is missed.
@@ -139,7 +139,7 @@ describe('a damaged page says so', () => {
 
   test('cut off before its script', async () => {
     const file = report([STEAL]);
-    for (const part of [0.1, 0.3]) expect(await said(changed(file, `cut-${part}`, (bytes) => bytes.subarray(0, bytes.indexOf('<script>') + Math.floor(part * 10_000))))).toMatch(/cut off, or its script is not run/);
+    for (const part of [0.3]) expect(await said(changed(file, `cut-${part}`, (bytes) => bytes.subarray(0, bytes.indexOf('<script>') + Math.floor(part * 10_000))))).toMatch(/cut off, or its script is not run/);
   });
 
   test('changed in one letter', async () => {
@@ -147,7 +147,7 @@ describe('a damaged page says so', () => {
     const html = readFileSync(file, 'latin1');
     const events = html.indexOf('>', html.indexOf('id="recording-0"')) + 1;
     const end = html.indexOf('<', events);
-    for (const at of [events + 40, Math.floor((events + end) / 2), end - 20]) {
+    for (const at of [events + 40, Math.floor((events + end) / 2)]) {
       const other = html[at] === 'A' ? 'B' : 'A';
       expect(await said(changed(file, `flip-${at}`, () => Buffer.from(`${html.slice(0, at)}${other}${html.slice(at + 1)}`, 'latin1')))).toMatch(/damaged or cut off/);
     }
