@@ -1,7 +1,6 @@
 /**
  * What is the same in every page: script and style, built by Vite from viewer/, and the state charts of all designs. Made when
  * they are needed first and kept until a source changes.
- * A published package has them in dist/ (`npm run build:page`).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,8 +25,6 @@ export interface BuiltPage {
 
 /** Returns what is the same in every page. */
 export async function builtPage(): Promise<BuiltPage> {
-  const published = join(ROOT, 'dist', 'page.json');
-  if (existsSync(published)) return JSON.parse(readFileSync(published, 'utf8')) as BuiltPage;
   const folder = join(ROOT, 'node_modules', '.cache', 'iommu-ledger');
   const cached = join(folder, `page-${digest()}.json`);
   if (existsSync(cached)) return JSON.parse(readFileSync(cached, 'utf8')) as BuiltPage;

@@ -19,6 +19,8 @@ export interface AuditState {
   readonly checked: Checked;
   /** Whether the events in hand were recorded on a kernel of this design. */
   readonly own: boolean;
+  /** Makes domain `d` be in a state, because row `i` shows it. */
+  force(b: EventBatch, i: number, d: number, state: number): void;
   /** Reports that a rule met row `i`; `d` is the domain, -1 for none. */
   found(rule: string, b: EventBatch, i: number, d: number, details: Details): void;
 }

@@ -16,7 +16,7 @@ import { MAP } from '../machines/domain-context.ts';
 import { COOKIE, DomainRows, FLAG, step, type RowsSnapshot } from '../machines/domain-rows.ts';
 import { REFUSAL_IS_FAULT, RULES, sentenceOf, type Severity } from '../machines/rules.ts';
 import {
-  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, TYPE, errnoText, type Outcome,
+  EINVAL, EOPNOTSUPP, MACHINE_EVENT, OBSERVED, LIVING, OUTCOMES, STATE, errnoText, type Outcome,
 } from '../machines/states.ts';
 import { NONE, NO_ERRNO, compileDesign, type TransitionTable } from '../machines/transition-table.ts';
 import { Attachments, type AttachmentsSnapshot } from './attachments.ts';
@@ -26,6 +26,7 @@ import { Gaps, type GapsSnapshot } from './gaps.ts';
 import { GroupCheck } from './group-check.ts';
 import { Incarnations, type IncarnationsSnapshot } from './incarnations.ts';
 import { MsiCheck, type MsiCheckSnapshot } from './msi-check.ts';
+import { OtherKernel, type OtherKernelSnapshot } from './other-kernel.ts';
 import { WordCheck } from './word-check.ts';
 
 const GAP = MACHINE_EVENT.gap;
@@ -39,7 +40,6 @@ const NOT_APPLICABLE = OUTCOME_NUMBER['not-applicable'];
 const CPUS = 8192;
 /** Outcomes after which the domain is not what its owner thinks: later findings on it follow from this one. */
 const TAINTS = new Set<Outcome>(['overwrites', 'leak', 'use-after-free', 'double-free', 'type-confusion']);
-const isPut = (kind: number): boolean => kind === KIND.iommu_put_dma_cookie || kind === KIND.iommu_put_msi_cookie;
 /** Allocations that take a parent. */
 const NESTED_ALLOCATIONS = new Set([KIND.iommufd_hwpt_nested_alloc, KIND.iommufd_viommu_alloc_hwpt_nested]);
 
@@ -49,8 +49,7 @@ export interface AuditSnapshot {
   readonly own: boolean;
   readonly releasesSeen: boolean;
   readonly unmapsSeen: boolean;
-  readonly windowSeen: boolean;
-  readonly automaticDomains: number;
+  readonly other: OtherKernelSnapshot;
   readonly held: readonly (readonly ['lives' | 'cookies', Finding])[];
   readonly rows: RowsSnapshot;
   readonly incarnations: IncarnationsSnapshot;
@@ -81,6 +80,8 @@ export class Audit implements AuditState {
   readonly table: TransitionTable;
   private readonly words: WordCheck;
   private readonly msi: MsiCheck;
+  /** What is asked where the recording is of another design. */
+  readonly other: OtherKernel;
   private readonly groups: GroupCheck;
   /** Whether the events in hand were recorded on a kernel of this design. */
   own: boolean;
@@ -93,10 +94,6 @@ export class Audit implements AuditState {
   private readonly useAfterFree: (d: number) => Finding;
   /** Whether a kernel of this design can have been recorded: one with another width of the owner field never was. */
   private readonly isRecorded: boolean;
-  /** Whether the machine has a software MSI window: iommufd has mapped a page in it. */
-  private windowSeen = false;
-  /** Automatic domains of iommufd whose `iommufd_hwpt` the recorded kernel has stored. */
-  automaticDomains = 0;
   /** Called after each event on a domain: row of the batch, domain, state before and after, number of the verdict in `table` or NONE. */
   onStep: ((i: number, d: number, before: number, after: number, verdict: number) => void) | null = null;
   private batch!: EventBatch;
@@ -116,6 +113,7 @@ export class Audit implements AuditState {
     this.words = new WordCheck(design, this.rows);
     this.incarnations = new Incarnations(this.rows, (f) => this.findings.add(f));
     this.msi = new MsiCheck(this);
+    this.other = new OtherKernel(this);
     this.groups = new GroupCheck(this, this.msi);
     this.useAfterFree = (d) =>
       this.findings.make('use-after-free', this.batch, this.row, d, {
@@ -177,7 +175,7 @@ export class Audit implements AuditState {
     const { addresses, strings } = interned;
     assert(!addresses.released, 'no snapshot after evicted addresses were released');
     return {
-      design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen, unmapsSeen: this.unmapsSeen, windowSeen: this.windowSeen, automaticDomains: this.automaticDomains, held: [...this.held],
+      design: this.design.id, own: this.own, releasesSeen: this.groups.releasesSeen, unmapsSeen: this.unmapsSeen, other: this.other.snapshot(), held: [...this.held],
       rows: this.rows.snapshot(this.incarnations.size), incarnations: this.incarnations.snapshot(),
       attachments: this.attachments.snapshot(), msi: this.msi.snapshot(),
       gaps: this.gaps.snapshot(), started: this.started, lastOnCpu: [...this.lastOnCpu], withdrawn: this.findings.withdrawn,
@@ -194,8 +192,7 @@ export class Audit implements AuditState {
     const audit = new Audit(design, s.own);
     audit.groups.releasesSeen = s.releasesSeen;
     audit.unmapsSeen = s.unmapsSeen;
-    audit.windowSeen = s.windowSeen;
-    audit.automaticDomains = s.automaticDomains;
+    audit.other.restore(s.other);
     audit.held = [...s.held];
     audit.incarnations.restore(s.incarnations);
     audit.rows.restore(s.rows);
@@ -237,30 +234,19 @@ export class Audit implements AuditState {
     if (b.words[i * 3 + BEFORE] !== 0) this.observe(b, i, BEFORE, d, rows.state[d]);
     const before = rows.state[d];
     if (kind === KIND.iommu_group_set_domain) {
-      if (this.windowSeen && (rows.flags[d] & FLAG.hwpt) !== 0) this.borrow(b, i, d);
+      if (!this.own) this.other.attaching(b, i, d);
       this.groups.setDomain(b, i, d);
       if (b.words[i * 3 + AFTER] !== 0) this.observe(b, i, AFTER, d, before);
       this.onStep?.(i, d, before, rows.state[d], NONE);
       return;
     }
     if (kind === KIND.iommu_map) rows.map = this.msi.mapKindOf(b, i);
-    if (!this.own && kind === KIND.iommu_map && rows.map === MAP.iommufd) this.borrowed(b, i, d);
     const prediction = rows.map === MAP.iommufd || rows.map === MAP.dma ? kind === KIND.iommu_map && this.own : false;
     if (prediction) this.msi.checkMap(b, i, d);
     if (kind === KIND.iommu_unmap) this.unmapsSeen = true;
     // Where no probe shows iommu_unmap, every mapping looks alive at the free.
     if (kind === KIND.iommu_domain_free && incarnations.probed && !this.unmapsSeen) rows.mappedBytes[d] = 0;
-    // v6.12's iommufd borrows an MSI cookie; a design whose iommufd has a back end of its own makes no such call, and the
-    // domain is iommufd's there, even while its allocation has not returned. v6.12 in turn takes the DMA cookie when it
-    // allocates, where later kernels do so in iommu_setup_default_domain.
-    const later = this.design.replaceCarriesMsiPages;
-    if (!this.own && (later ? kind === KIND.iommu_get_msi_cookie && this.calledBy(b, i, 'iommufd_') : kind === KIND.iommu_get_dma_cookie && this.calledBy(b, i, 'iommu_setup_default_domain'))) {
-      if (later && rows.state[d] <= STATE.unowned) this.force(b, i, d, STATE.iommufd_owned);
-      this.onStep?.(i, d, before, rows.state[d], NONE);
-      return;
-    }
-    // A static domain passes through iommu_domain_free and lives on; whether that puts a cookie it has not is its kernel's way.
-    if (!this.own && isPut(kind) && (rows.type[d] === TYPE.IDENTITY || rows.type[d] === TYPE.BLOCKED)) {
+    if (!this.own && this.other.skips(b, i, d)) {
       this.onStep?.(i, d, before, rows.state[d], NONE);
       return;
     }
@@ -271,8 +257,8 @@ export class Audit implements AuditState {
     if (after === STATE.freed && before !== STATE.freed) incarnations.freed(d);
     const settled = verdict <= 0 ? false : this.judge(b, i, d, verdict, before, after);
     if (kind === KIND.iommu_dma_prepare_msi) this.msi.prepared(b, i, d, verdict);
-    else if (kind === KIND.iommufd_hwpt_paging_alloc) this.hwptAllocated(b, i, d);
     else if (kind === KIND.iommu_get_msi_cookie && before === STATE.unowned) this.msi.cookieTaken(b, i, d);
+    else if (!this.own && kind === KIND.iommufd_hwpt_paging_alloc) this.other.allocated(b, i, d);
     if (b.words[i * 3 + AFTER] !== 0) {
       // v6.12's iommufd has taken its MSI cookie before its allocation returns: memory tells, not the allocation.
       const adopts = before === STATE.unknown && this.design.ownerMember === 'none' && kind !== KIND.iommu_domain_alloc;
@@ -280,31 +266,6 @@ export class Audit implements AuditState {
       else this.observe(b, i, AFTER, d, before);
     }
     this.onStep?.(i, d, before, rows.state[d], verdict);
-  }
-
-  /** iommufd has allocated: an automatic domain is attached by then. */
-  private hwptAllocated(b: EventBatch, i: number, d: number): void {
-    if (this.windowSeen && this.rows.attached[d] > 0) this.borrow(b, i, d);
-    if (this.design.automaticHwptIsNull && !this.own && (this.rows.flags[d] & FLAG.hwptNull) === 0 && this.calledBy(b, i, 'iommufd_device_auto_get_domain')) this.automaticDomains++;
-  }
-
-  /** iommufd mapped an MSI page: where it has no back end of its own (v6.12), it had borrowed an MSI cookie before its first attach. */
-  private borrowed(b: EventBatch, i: number, d: number): void {
-    const { rows, design } = this;
-    if (design.replaceCarriesMsiPages || (b.present[i] & HAS.errno && b.errno[i] < 0) || rows.state[d] === STATE.freed) return;
-    this.windowSeen = true;
-    this.borrow(b, i, d);
-    rows.map = MAP.dma;
-  }
-
-  /** v6.12's iommufd takes an MSI cookie on its domain, once, before the first attach. */
-  private borrow(b: EventBatch, i: number, d: number): void {
-    const { rows } = this;
-    if (rows.state[d] !== STATE.freed && rows.type[d] === TYPE.UNMANAGED && rows.cookie[d] === COOKIE.none) this.force(b, i, d, STATE.msi_owned);
-  }
-
-  private calledBy(b: EventBatch, i: number, prefix: string): boolean {
-    return (b.present[i] & HAS.caller) !== 0 && b.interned.strings.values[b.caller[i]].startsWith(prefix);
   }
 
   /** Judges a verdict; returns whether memory, not the prediction, must be believed from here on. */
@@ -430,7 +391,7 @@ export class Audit implements AuditState {
     return null;
   }
 
-  private force(b: EventBatch, i: number, d: number, state: number): void {
+  force(b: EventBatch, i: number, d: number, state: number): void {
     const event = state === STATE.unknown ? GAP : OBSERVE.get(state);
     if (event !== undefined) step(this.table, this.rows, d, event, b, i, this.own);
   }

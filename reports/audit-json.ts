@@ -16,7 +16,7 @@ export function auditJson(summary: ReadSummary, audit: Audit): string {
     checked: audit.checked,
     summary: audit.findings.summary,
     ...(audit.gaps.count > 0 && { gaps: audit.gaps.list, unknown_domains: audit.unknown }),
-    ...(audit.automaticDomains > 0 && { assumptions: assumptionsOf(audit) }),
+    ...(audit.other.automaticDomains > 0 && { assumptions: assumptionsOf(audit) }),
     findings: audit.findings.sorted(),
     ...(audit.findings.count > audit.findings.list.length && { unlisted: audit.findings.count - audit.findings.list.length }),
   };

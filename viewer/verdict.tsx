@@ -48,7 +48,7 @@ export function Verdict(): ComponentChildren {
         {missing.length > 0 && <Row name="missing"><ul>{missing.map((m) => <li>{safe(missingText(m))}</li>)}</ul></Row>}
         <Row name="domains">{last.incarnations.count}</Row>
         <Row name="checked">{checkedText(last.checked)}{isUnchecked(last.checked) && <p class="caution">{uncheckedText()}</p>}</Row>
-        {last.automaticDomains > 0 && <Row name="assumed">{assumptionsOf(last).join('; ')}</Row>}
+        {last.other.automaticDomains > 0 && <Row name="assumed">{assumptionsOf(last).join('; ')}</Row>}
         {recorded.problems > 0 && <Row name="problems"><Problems count={recorded.problems} list={recorded.problem_list ?? []} /></Row>}
       </dl>
     </section>
